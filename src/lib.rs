@@ -1,0 +1,3 @@
+//! An embeddable auth engine.
+pub mod model;
+pub mod store;

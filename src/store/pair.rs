@@ -1,0 +1,59 @@
+//! A backend of any two stores.
+
+use async_trait::async_trait;
+
+use crate::model::{Session, TokenDigest, User};
+use crate::store::{Backend, LandError, Landing, SessionStore, StoreError, UserStore};
+
+/// A [`Backend`] of any two stores, each of which may be anywhere.
+///
+/// A landing takes three steps, and stopping after each is safe: a nonce that was spent in vain costs
+/// another challenge, a user without a session signs in again.
+#[derive(Debug)]
+pub struct Pair<U, S> {
+    users: U,
+    sessions: S,
+}
+
+impl<U: UserStore, S: SessionStore> Pair<U, S> {
+    /// Puts two stores together.
+    pub fn new(users: U, sessions: S) -> Self {
+        Self { users, sessions }
+    }
+}
+
+#[async_trait]
+impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
+    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
+        if let Some((nonce, until)) = &landing.spend
+            && !self.sessions.spend(nonce, *until).await?
+        {
+            return Err(LandError::Spent);
+        }
+        if let Some(commit) = &landing.commit {
+            self.users.commit(commit).await?;
+        }
+        if let Some(session) = &landing.open_session {
+            self.sessions.insert(session).await?;
+        }
+        Ok(())
+    }
+
+    async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
+        let Some(session) = self.sessions.session(digest).await? else {
+            return Ok(None);
+        };
+        match self.users.user(session.user).await? {
+            Some(user) => Ok(Some((session, user))),
+            None => Err(StoreError::corrupt("a session belongs to no user")),
+        }
+    }
+
+    fn users(&self) -> &dyn UserStore {
+        &self.users
+    }
+
+    fn sessions(&self) -> &dyn SessionStore {
+        &self.sessions
+    }
+}
