@@ -1,0 +1,119 @@
+//! Passwords: set, changed, and hashed anew when the policy asks for more work.
+
+use crate::model::{
+    Account, Authenticator, AuthenticatorId, AuthenticatorKind, Commit, Event, EventKind, Expect,
+    Identity, IdentityKey, PasswordHash, Standing, Timestamp, User, Write,
+};
+use crate::rules::sign_in;
+use crate::rules::sign_up::Fresh;
+use crate::rules::{Proof, Rejection};
+
+/// Decides whether who made `proof` changes the password of `account`.
+///
+/// The commit raises the epoch, so that every session ends; the shell moves the caller's own over.
+///
+/// # Errors
+///
+/// Those of [`sign_in::decide`], and [`Rejection::NoPassword`] if there is none. There are no others.
+pub(crate) fn change(
+    account: &Account,
+    proof: &Proof,
+    hash: &PasswordHash,
+    fresh: Fresh,
+    now: Timestamp,
+) -> Result<Commit, Rejection> {
+    sign_in::decide(account, proof, now)?;
+    let Some((current, _)) = account.password() else {
+        return Err(Rejection::NoPassword);
+    };
+    let next = renewed(current, hash, now);
+    Ok(replace(account, next, Vec::new(), fresh, now))
+}
+
+/// Decides whether the user of `account` gets a new password because the host has proven one of its
+/// identities; that identity is proven from then on.
+///
+/// # Errors
+///
+/// - [`Rejection::UserUnknown`] if the user does not have the identity (any more), or is not regular;
+/// - [`Rejection::Disabled`] if the user is locked out.
+///
+/// There are no others.
+pub(crate) fn set(
+    account: &Account,
+    identity: &IdentityKey,
+    hash: &PasswordHash,
+    fresh: Fresh,
+    now: Timestamp,
+) -> Result<Commit, Rejection> {
+    let found = account.identities.iter().find(|one| one.key() == *identity);
+    let (Some(found), Standing::Regular) = (found, account.user.standing) else {
+        return Err(Rejection::UserUnknown);
+    };
+    if account.user.is_disabled {
+        return Err(Rejection::Disabled);
+    }
+    let next = match account.password() {
+        Some((current, _)) => renewed(current, hash, now),
+        None => first(fresh.authenticator, hash, now),
+    };
+    let proven = Identity { proven_at: Some(found.proven_at.unwrap_or(now)), ..found.clone() };
+    Ok(replace(account, next, vec![Write::PutIdentity(proven)], fresh, now))
+}
+
+/// The commit that keeps the same password under a hash that takes more work. It ends nothing.
+///
+/// `None` if the proof no longer holds, or was not made with the password.
+pub(crate) fn rehash(account: &Account, proof: &Proof, hash: &PasswordHash) -> Option<Commit> {
+    if !proof.holds_for(account) || account.user.standing != Standing::Regular {
+        return None;
+    }
+    let (current, _) = account.password()?;
+    let same = Authenticator { kind: AuthenticatorKind::Password(hash.clone()), ..current.clone() };
+    Some(Commit {
+        user: account.user.id,
+        expect: Expect::At(account.user.version),
+        also: None,
+        writes: vec![Write::PutAuthenticator(same)],
+        events: Vec::new(),
+    })
+}
+
+fn first(id: AuthenticatorId, hash: &PasswordHash, now: Timestamp) -> Authenticator {
+    let kind = AuthenticatorKind::Password(hash.clone());
+    Authenticator { id, revision: 1, kind, created_at: now, changed_at: now }
+}
+
+fn renewed(current: &Authenticator, hash: &PasswordHash, now: Timestamp) -> Authenticator {
+    Authenticator {
+        revision: current.revision.saturating_add(1),
+        kind: AuthenticatorKind::Password(hash.clone()),
+        changed_at: now,
+        ..current.clone()
+    }
+}
+
+fn replace(
+    account: &Account,
+    authenticator: Authenticator,
+    mut writes: Vec<Write>,
+    fresh: Fresh,
+    now: Timestamp,
+) -> Commit {
+    let user = account.user.id;
+    let proves = writes.iter().any(|write| matches!(write, Write::PutIdentity(_)));
+    writes.push(Write::PutAuthenticator(authenticator));
+    writes.push(Write::PutUser(User {
+        epoch: fresh.epoch,
+        can_reauthenticate: true,
+        is_verified: account.user.is_verified || proves,
+        ..account.user.clone()
+    }));
+    Commit {
+        user,
+        expect: Expect::At(account.user.version),
+        also: None,
+        writes,
+        events: vec![Event { user, at: now, kind: EventKind::PasswordChanged }],
+    }
+}

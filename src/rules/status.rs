@@ -1,0 +1,143 @@
+//! What an operator, or a person about itself, does to a user as a whole.
+
+use crate::model::{
+    Account, Commit, Epoch, Event, EventKind, Expect, IdentityKey, Outcome, RetiredKey, Standing,
+    Timestamp, User, Write,
+};
+use crate::rules::Rejection;
+
+/// What a decision about a user comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Commit this.
+    Change(Commit),
+    /// The user already is as asked.
+    Settled,
+}
+
+/// Decides to lock a user out.
+///
+/// A regular user's sessions end. A guest, who may have no other way back, keeps its own for the day
+/// it is enabled.
+///
+/// # Errors
+///
+/// [`Rejection::UserUnknown`] if the user is over. There are no others.
+pub(crate) fn disable(
+    account: &Account,
+    fresh: Epoch,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    check_alive(account)?;
+    if account.user.is_disabled {
+        return Ok(Decision::Settled);
+    }
+    let epoch = if account.user.is_anonymous() { account.user.epoch } else { fresh };
+    let user = User { is_disabled: true, epoch, ..account.user.clone() };
+    Ok(change(account, vec![Write::PutUser(user)], Some(EventKind::Disabled), now))
+}
+
+/// Decides to let a user in again.
+///
+/// # Errors
+///
+/// [`Rejection::UserUnknown`] if the user is over. There are no others.
+pub(crate) fn enable(account: &Account, now: Timestamp) -> Result<Decision, Rejection> {
+    check_alive(account)?;
+    if !account.user.is_disabled {
+        return Ok(Decision::Settled);
+    }
+    let user = User { is_disabled: false, ..account.user.clone() };
+    Ok(change(account, vec![Write::PutUser(user)], Some(EventKind::Enabled), now))
+}
+
+/// Decides to delete a user: everything but the root record goes, and its device keys stay retired.
+pub(crate) fn delete(account: &Account, fresh: Epoch, now: Timestamp) -> Decision {
+    if account.user.standing == Standing::Deleted {
+        return Decision::Settled;
+    }
+    let live = account.device_key().cloned();
+    let retired = account.retired_keys.iter().map(|retired| retired.key.clone());
+    let keys = live.into_iter().chain(retired).map(|key| {
+        Write::RetireKey(RetiredKey { key, outcome: Outcome::Deleted, retired_at: now })
+    });
+    let mut writes = strip(account, User { standing: Standing::Deleted, ..over(account, fresh) });
+    writes.extend(keys);
+    change(account, writes, Some(EventKind::Deleted), now)
+}
+
+/// Decides to end every session of a user. A guest without a device key ends with them.
+///
+/// # Errors
+///
+/// [`Rejection::UserUnknown`] if the user is over. There are no others.
+pub(crate) fn sign_out_all(
+    account: &Account,
+    fresh: Epoch,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    check_alive(account)?;
+    let ends_at = account.user.ends_at.map(|ends_at| ends_at.min(now));
+    let user = User { epoch: fresh, ends_at, ..account.user.clone() };
+    Ok(change(account, vec![Write::PutUser(user)], None, now))
+}
+
+/// Decides to move the fence of an anonymous user without a device key to `ends_at`.
+///
+/// # Errors
+///
+/// [`Rejection::SessionExpired`] if the fence has passed already, or the user is no longer one that
+/// has a fence. There are no others.
+pub(crate) fn move_fence(
+    account: &Account,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
+    match account.user.ends_at {
+        Some(fence) if now < fence && account.user.is_anonymous() => {}
+        Some(_) | None => return Err(Rejection::SessionExpired),
+    }
+    let user = User { ends_at: Some(ends_at), ..account.user.clone() };
+    Ok(change(account, vec![Write::PutUser(user)], None, now))
+}
+
+/// The root record of a user that is over, but for its standing.
+pub(super) fn over(account: &Account, fresh: Epoch) -> User {
+    User {
+        epoch: fresh,
+        is_disabled: false,
+        is_verified: false,
+        can_reauthenticate: false,
+        ends_at: None,
+        ..account.user.clone()
+    }
+}
+
+/// The writes that leave nothing of a user but its root record.
+pub(super) fn strip(account: &Account, user: User) -> Vec<Write> {
+    let mut writes = vec![Write::PutUser(user)];
+    writes.extend(account.identities.iter().map(|one| Write::DropIdentity(one.key())));
+    writes.extend(account.authenticators.iter().map(|one| Write::DropAuthenticator(one.id)));
+    debug_assert!(!account.user.is_anonymous() || account.has_identity(&IdentityKey::Anonymous));
+    writes
+}
+
+pub(super) fn change(
+    account: &Account,
+    writes: Vec<Write>,
+    event: Option<EventKind>,
+    now: Timestamp,
+) -> Decision {
+    let user = account.user.id;
+    Decision::Change(Commit {
+        user,
+        expect: Expect::At(account.user.version),
+        also: None,
+        writes,
+        events: event.into_iter().map(|kind| Event { user, at: now, kind }).collect(),
+    })
+}
+
+fn check_alive(account: &Account) -> Result<(), Rejection> {
+    if account.user.is_alive() { Ok(()) } else { Err(Rejection::UserUnknown) }
+}
