@@ -304,6 +304,15 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     fn remembers_spent(&self) -> Memory;
 }
 
+/// What a landing that is refused leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Atomicity {
+    /// Nothing: the nonce, too, is as it was.
+    Whole,
+    /// The nonce is spent, unless that is why it was refused.
+    Stepwise,
+}
+
 /// How long a store remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Memory {
@@ -358,6 +367,9 @@ pub trait Backend: Debug + Send + Sync + 'static {
     ///
     /// Safe: it reads.
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError>;
+
+    /// Whether a landing that is refused has written nothing at all.
+    fn atomicity(&self) -> Atomicity;
 
     /// Where the users are.
     fn users(&self) -> &dyn UserStore;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::model::{Session, TokenDigest, User};
-use crate::store::{Backend, LandError, Landing, SessionStore, StoreError, UserStore};
+use crate::store::{Atomicity, Backend, LandError, Landing, SessionStore, StoreError, UserStore};
 
 /// A [`Backend`] of any two stores, each of which may be anywhere.
 ///
@@ -47,6 +47,10 @@ impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
             Some(user) => Ok(Some((session, user))),
             None => Err(StoreError::corrupt("a session belongs to no user")),
         }
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        Atomicity::Stepwise
     }
 
     fn users(&self) -> &dyn UserStore {
