@@ -169,8 +169,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store failed, or there is a session with this digest or ID; the earlier
-    /// one is kept as it is.
+    /// [`StoreError`] if the store failed, or there is a session with this digest, or one of this user
+    /// with this ID; the earlier one is kept as it is.
     ///
     /// # Cancellation
     ///
@@ -251,7 +251,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store failed, or there is another session with the new digest or ID.
+    /// [`StoreError`] if the store failed, or there is another session with the new digest, or one of
+    /// this user with the new ID; then nothing was changed.
     ///
     /// # Cancellation
     ///

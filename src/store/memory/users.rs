@@ -1,0 +1,157 @@
+//! Users in memory.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use async_trait::async_trait;
+
+use crate::model::{
+    Account, Commit, Event, EventCursor, Expect, KeyName, KeyRecord, Timestamp, User, UserId, Write,
+};
+use crate::store::memory::claims;
+use crate::store::memory::directory::Directory;
+use crate::store::memory::shards::Shards;
+use crate::store::{CommitError, Lookup, MAX_PORTION, StoreError, UserStore};
+
+/// Users in memory, gone with the value; one half of a [`Pair`](crate::store::Pair).
+///
+/// Commits take turns on the directory. Reading a root record takes one short lock of one shard.
+#[derive(Debug, Default)]
+pub struct MemoryUsers {
+    directory: RwLock<Directory>,
+    accounts: Shards<UserId, Account>,
+}
+
+/// A commit that has been checked and only needs to be written.
+pub(super) struct Change {
+    before: Option<Account>,
+    after: Account,
+    events: Vec<Event>,
+}
+
+impl MemoryUsers {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Locks all other commits out.
+    pub(super) fn directory_to_write(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The root record of a user.
+    pub(super) fn find(&self, id: UserId) -> Option<User> {
+        self.accounts.read(&id).get(&id).map(|account| account.user.clone())
+    }
+
+    fn account(&self, id: UserId) -> Option<Account> {
+        self.accounts.read(&id).get(&id).cloned()
+    }
+
+    /// What `commit` would change, if it may. The directory is locked, so nothing moves meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Stale`] or [`CommitError::Held`].
+    pub(super) fn check(
+        &self,
+        directory: &Directory,
+        commit: &Commit,
+    ) -> Result<Change, CommitError> {
+        let before = self.account(commit.user);
+        if !holds(commit, before.as_ref()) {
+            return Err(CommitError::Stale);
+        }
+        if let Some((other, epoch)) = commit.also
+            && self.find(other).is_none_or(|user| user.epoch != epoch)
+        {
+            return Err(CommitError::Stale);
+        }
+        claims::check(directory, before.as_ref(), commit)?;
+        let after = Account::after(before.as_ref(), commit).ok_or(CommitError::Stale)?;
+        Ok(Change { before, after, events: commit.events.clone() })
+    }
+
+    /// Writes what was checked.
+    pub(super) fn write(&self, directory: &mut Directory, change: Change) {
+        directory.replace(change.before.as_ref(), &change.after);
+        for event in change.events {
+            directory.append(event);
+        }
+        let id = change.after.user.id;
+        self.accounts.write(&id).insert(id, change.after);
+    }
+}
+
+/// Whether what the commit expects of its own user is so. Signing up takes a root record.
+fn holds(commit: &Commit, before: Option<&Account>) -> bool {
+    match (commit.expect, before) {
+        (Expect::Absent, None) => {
+            commit.writes.iter().any(|write| matches!(write, Write::PutUser(_)))
+        }
+        (Expect::At(version), Some(account)) => account.user.version == version,
+        (Expect::Epoch(epoch), Some(account)) => account.user.epoch == epoch,
+        (Expect::Absent, Some(_)) | (Expect::At(_) | Expect::Epoch(_), None) => false,
+    }
+}
+
+#[async_trait]
+impl UserStore for MemoryUsers {
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.find(id))
+    }
+
+    async fn load(&self, by: Lookup<'_>) -> Result<Option<Account>, StoreError> {
+        let account = match by {
+            Lookup::User(id) => self.account(id),
+            Lookup::Identity(key) => {
+                let directory = self.directory();
+                directory.holder(key).and_then(|id| self.account(id))
+            }
+        };
+        if let Some(account) = &account {
+            account.check().map_err(StoreError::corrupt)?;
+        }
+        Ok(account)
+    }
+
+    async fn key(&self, name: KeyName<'_>) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(self.directory().key(name).cloned())
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<(), CommitError> {
+        let mut directory = self.directory_to_write();
+        let change = self.check(&directory, commit)?;
+        self.write(&mut directory, change);
+        Ok(())
+    }
+
+    async fn ended(&self, before: Timestamp, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.directory().ended(before, portion(limit)))
+    }
+
+    async fn events(
+        &self,
+        after: EventCursor,
+        limit: u32,
+    ) -> Result<Vec<(EventCursor, Event)>, StoreError> {
+        Ok(self.directory().events(after, portion(limit)))
+    }
+
+    async fn forget_events(&self, through: EventCursor, limit: u32) -> Result<u32, StoreError> {
+        Ok(self.directory_to_write().forget_events(through, limit.min(MAX_PORTION)))
+    }
+
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.directory().is_empty())
+    }
+}
+
+/// At most [`MAX_PORTION`], as a length.
+pub(super) fn portion(limit: u32) -> usize {
+    usize::try_from(limit.min(MAX_PORTION)).unwrap_or(usize::MAX)
+}
