@@ -1,4 +1,5 @@
 //! An embeddable auth engine.
+pub mod credential;
 pub mod model;
 pub mod rules;
 pub mod store;

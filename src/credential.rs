@@ -1,0 +1,19 @@
+//! Secrets and the proofs made with them: tokens, tickets, device keys, passwords, JWTs.
+//!
+//! Nothing here reads a store. Random bytes and the time are arguments. What is secret has no
+//! `Clone`, no `Display`, no `PartialEq` and no `Serialize`, prints as redacted, and is overwritten
+//! when it is dropped; a copy that the compiler or an allocator made on the way is beyond our reach.
+
+pub mod access_token;
+mod base64url;
+mod constant_time;
+pub mod keyring;
+mod mac;
+mod session_token;
+pub mod ticket;
+
+pub use access_token::{AccessToken, AccessTokenError};
+pub use constant_time::equal;
+pub use keyring::{Keyring, KeyringError, Purpose};
+pub use session_token::SessionToken;
+pub use ticket::{PayloadTooLong, Subject, Ticket, TicketError, TicketPurpose, Tickets};

@@ -1,0 +1,307 @@
+//! The keys of an installation: one in use for each purpose, and the retired ones while what they
+//! made may still live.
+
+mod file;
+mod key;
+mod record;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use key::{Chain, KeyLabel, KeySet, Prepare, Secret};
+
+use crate::credential::keyring::key::Key;
+use crate::model::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy, Timestamp};
+
+/// The keys of an installation, in memory or in a file that several processes share.
+///
+/// A clone is the same keyring. Each key is good for one [`Purpose`].
+///
+/// Whoever changes the file ([`rotate`](Self::rotate)) replaces it whole. The others see the change
+/// when they meet a key ID that they do not know, or when they [`refresh`](Self::refresh).
+#[derive(Clone)]
+pub struct Keyring(Arc<Shared>);
+
+struct Shared {
+    keys: RwLock<KeySet>,
+    path: Option<PathBuf>,
+    /// When the file was last read because of a key ID that was not known.
+    read_at: Mutex<Option<Timestamp>>,
+}
+
+/// What a key is good for. A key of one purpose is never tried for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Seals [tickets](crate::credential::ticket).
+    Ticket,
+    /// Seals [access tokens](crate::credential::access_token).
+    AccessToken,
+    /// Signs [JWTs](crate::credential::jwt): the seed of an Ed25519 key.
+    IdToken,
+    /// Hashes names for look-ups that must not tell the names.
+    Lookup,
+}
+
+/// A keyring cannot be opened or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// There is no key file.
+    #[error("there is no key file")]
+    Absent,
+    /// Others than its owner may read or write the key file.
+    #[error("the key file's mode is {mode:03o}; only its owner may have access (chmod 600)")]
+    Exposed {
+        /// The permission bits of the file.
+        mode: u32,
+    },
+    /// The key file was written by a version of this crate that we know nothing of.
+    #[error("the key file has version {0}, which this version of the crate does not know")]
+    UnknownVersion(u32),
+    /// The key file is not one.
+    #[error("the key file cannot be read: it is not as we write it")]
+    Malformed,
+    /// There are more retired keys of a purpose than the limit.
+    #[error("there are more retired keys than the limit; wait until some need not be kept")]
+    TooManyKeys,
+    /// No random bytes could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The file system failed. It must be able to make hard links.
+    #[error("the key file cannot be read or written")]
+    Io(#[from] io::Error),
+}
+
+impl Keyring {
+    /// Opens the keyring in the file at `path`, or makes one there.
+    ///
+    /// Two processes that do this at once agree on the keys, and the file outlives a power failure
+    /// before its first key is used. Reads and writes on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`]; [`KeyringError::Exposed`] if others than the owner may read the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
+        Self::open_with(path, SystemClock.now(), &SystemEntropy)
+    }
+
+    /// Opens the keyring in the file at `path`, or makes one there at `now` with keys out of
+    /// `entropy`. See [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, KeyringError> {
+        let path = path.as_ref();
+        match Self::open_existing(path) {
+            Err(KeyringError::Absent) => {
+                file::create(path, &KeySet::draw(entropy, now)?, entropy)?;
+                Self::open_existing(path)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens the keyring in the file at `path`, which must be there.
+    ///
+    /// For an installation that has users already: new keys would end everything that was issued.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`]; [`KeyringError::Absent`] if there is no file.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
+        let path = path.as_ref();
+        let keys = file::read(path)?;
+        file::sync_directory(path)?;
+        Ok(Self::new(keys, Some(path.to_owned())))
+    }
+
+    /// A keyring that lives as long as the process, with keys out of `entropy`.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if there are no random bytes to be had.
+    pub fn ephemeral(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        Ok(Self::new(KeySet::draw(entropy, Timestamp::EPOCH)?, None))
+    }
+
+    /// Puts a new key in use for `purpose`. The one before counts until `keep_for` after `now`,
+    /// which must be the longest life of anything that it made; with zero it ends at once, as it
+    /// must when it was stolen.
+    ///
+    /// Another process goes on using the key before until it reads the file again, so `keep_for`
+    /// should have the time between two of its [`refresh`](Self::refresh)es on top.
+    ///
+    /// Reads and writes on the calling thread. Of two processes that rotate at once one waits for
+    /// the other.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`]; the keyring is then as it was, unless the directory could not be synced.
+    pub fn rotate(
+        &self,
+        purpose: Purpose,
+        keep_for: Duration,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), KeyringError> {
+        let Some(path) = &self.0.path else {
+            let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+            return rotate(&mut keys, purpose, now.plus(keep_for), now, entropy);
+        };
+        let _lock = file::lock(path)?;
+        let mut keys = file::read(path)?;
+        rotate(&mut keys, purpose, now.plus(keep_for), now, entropy)?;
+        file::replace(path, &keys, entropy)?;
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// Reads the file again, so that the keys of other processes are known here. Does nothing for a
+    /// keyring without a file. Reads on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`]; the keys are then as they were.
+    pub fn refresh(&self) -> Result<(), KeyringError> {
+        if let Some(path) = &self.0.path {
+            let keys = file::read(path)?;
+            *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        }
+        Ok(())
+    }
+
+    /// A name for `bytes` that can be told to anybody and kept anywhere: who does not hold the key
+    /// learns nothing from it, not even by guessing. `domain` says what the name is for; the same
+    /// bytes have unrelated names in two domains.
+    pub fn lookup_hash(&self, domain: &str, bytes: &[u8]) -> [u8; LOOKUP_HASH_LENGTH] {
+        lookup_hash(&self.read().lookup.current.prepared, domain, bytes)
+    }
+
+    /// The names that `bytes` has had under the keys that count at `now`, the present one first.
+    /// For looking up what was kept under [`lookup_hash`](Self::lookup_hash) before a rotation.
+    pub fn lookup_hashes(
+        &self,
+        domain: &str,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Vec<[u8; LOOKUP_HASH_LENGTH]> {
+        let keys = self.read();
+        let retired = keys.lookup.retired.iter().filter(|(_, until)| now < *until);
+        std::iter::once(&keys.lookup.current)
+            .chain(retired.map(|(key, _)| key))
+            .map(|key| lookup_hash(&key.prepared, domain, bytes))
+            .collect()
+    }
+
+    /// The key in use in one chain, with its label.
+    pub(crate) fn current<P: Clone>(&self, chain: impl Fn(&KeySet) -> &Chain<P>) -> (KeyLabel, P) {
+        let keys = self.read();
+        let current = &chain(&keys).current;
+        (current.label, current.prepared.clone())
+    }
+
+    /// The key of one chain with this label, if it counts at `now`. Reads the file again if there is
+    /// none, but at most once in [`REREAD_INTERVAL`], because labels are made up easily.
+    pub(crate) fn find<P: Clone + Prepare>(
+        &self,
+        chain: impl Fn(&KeySet) -> &Chain<P>,
+        label: KeyLabel,
+        now: Timestamp,
+    ) -> Option<P> {
+        let find = || chain(&self.read()).find(label, now).map(|key| key.prepared.clone());
+        find().or_else(|| if self.reread(now) { find() } else { None })
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, KeySet> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new(keys: KeySet, path: Option<PathBuf>) -> Self {
+        Self(Arc::new(Shared { keys: RwLock::new(keys), path, read_at: Mutex::new(None) }))
+    }
+
+    fn reread(&self, now: Timestamp) -> bool {
+        if self.0.path.is_none() {
+            return false;
+        }
+        {
+            let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+            // A clock that went back starts the interval again.
+            let is_early = |last: Timestamp| last <= now && now < last.plus(REREAD_INTERVAL);
+            if read_at.is_some_and(is_early) {
+                return false;
+            }
+            *read_at = Some(now);
+        }
+        // With a file that cannot be read, the keys that we have must do; `refresh` tells of it.
+        self.refresh().is_ok()
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.path {
+            Some(_) => "Keyring(file, [redacted])",
+            None => "Keyring(ephemeral, [redacted])",
+        })
+    }
+}
+
+fn rotate(
+    keys: &mut KeySet,
+    purpose: Purpose,
+    until: Timestamp,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(), KeyringError> {
+    fn turn<P: Prepare>(
+        chain: &mut Chain<P>,
+        until: Timestamp,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), KeyringError> {
+        let kept = chain.retired.iter().filter(|(_, until)| now < *until).count();
+        if Chain::<P>::MAX_RETIRED <= kept {
+            return Err(KeyringError::TooManyKeys);
+        }
+        chain.rotate(Key::draw(entropy, now)?, until, now);
+        Ok(())
+    }
+    match purpose {
+        Purpose::Ticket => turn(&mut keys.ticket, until, now, entropy),
+        Purpose::AccessToken => turn(&mut keys.access_token, until, now, entropy),
+        Purpose::IdToken => turn(&mut keys.id_token, until, now, entropy),
+        Purpose::Lookup => turn(&mut keys.lookup, until, now, entropy),
+    }
+}
+
+fn lookup_hash(
+    key: &crate::credential::mac::MacKey,
+    domain: &str,
+    bytes: &[u8],
+) -> [u8; LOOKUP_HASH_LENGTH] {
+    let length = u64::try_from(domain.len()).unwrap_or(u64::MAX).to_be_bytes();
+    let tag = key.clone().tag(LOOKUP_LABEL, &[&length, domain.as_bytes(), bytes]);
+    let mut hash = [0; LOOKUP_HASH_LENGTH];
+    hash.copy_from_slice(&tag[..LOOKUP_HASH_LENGTH]);
+    hash
+}
+
+/// Bytes of a [`Keyring::lookup_hash`].
+pub const LOOKUP_HASH_LENGTH: usize = 16;
+
+/// At most once in this time an unknown key ID makes a keyring read its file again.
+pub const REREAD_INTERVAL: Duration = Duration::from_secs(1);
+
+const LOOKUP_LABEL: &[u8] = b"guestpass lookup v1\0";
