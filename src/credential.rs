@@ -7,13 +7,18 @@
 pub mod access_token;
 mod base64url;
 mod constant_time;
+pub mod device_key;
 pub mod keyring;
 mod mac;
 mod session_token;
+pub mod signed_request;
+mod strict_json;
 pub mod ticket;
 
 pub use access_token::{AccessToken, AccessTokenError};
 pub use constant_time::equal;
+pub use device_key::WeakKey;
 pub use keyring::{Keyring, KeyringError, Purpose};
 pub use session_token::SessionToken;
+pub use signed_request::{Action, KeyHeader, ProvenKey, RequestError, SignedRequest};
 pub use ticket::{PayloadTooLong, Subject, Ticket, TicketError, TicketPurpose, Tickets};
