@@ -8,8 +8,10 @@ pub mod access_token;
 mod base64url;
 mod constant_time;
 pub mod device_key;
+pub mod jwt;
 pub mod keyring;
 mod mac;
+pub mod password;
 mod session_token;
 pub mod signed_request;
 mod strict_json;
@@ -18,7 +20,12 @@ pub mod ticket;
 pub use access_token::{AccessToken, AccessTokenError};
 pub use constant_time::equal;
 pub use device_key::WeakKey;
+pub use jwt::JwtError;
 pub use keyring::{Keyring, KeyringError, Purpose};
+pub use password::{
+    Argon2Params, HashError, HasherOptions, Password, PasswordError, PasswordHasher,
+    PasswordPolicy, Verdict, WeakParams,
+};
 pub use session_token::SessionToken;
 pub use signed_request::{Action, KeyHeader, ProvenKey, RequestError, SignedRequest};
 pub use ticket::{PayloadTooLong, Subject, Ticket, TicketError, TicketPurpose, Tickets};

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn the_digest_is_plain_sha_256() {
         let token = SessionToken::parse(&"A".repeat(43)).unwrap();
-        let hex = token.digest().as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        let digest = token.digest();
+        let hex = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
         let expected = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925";
         assert_eq!(hex.collect::<String>(), expected);
     }
