@@ -19,7 +19,7 @@ pub use account::Account;
 pub use authenticator::{Authenticator, AuthenticatorKind, PasswordHash};
 pub use commit::{Commit, Expect, KeyName, KeyRecord, Outcome, RetiredKey, Write};
 pub use device_key::{DeviceKey, KeyId, PublicKey, Thumbprint};
-pub(crate) use device_key::{MAX_RSA_BYTES, MAX_RSA_EXPONENT_BYTES, MIN_RSA_BYTES};
+pub(crate) use device_key::{MAX_RSA_BYTES, MIN_RSA_BYTES};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use event::{Event, EventCursor, EventKind};
 pub use id::{AuthenticatorId, ParseIdError, SessionId, UserId};

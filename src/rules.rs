@@ -17,8 +17,8 @@ pub(crate) mod status;
 
 pub use policy::{
     AnonymousPolicy, AnonymousSignUpLimits, ApplicationType, Bucket, ClientPolicy, HttpPolicy,
-    OnConflict, PasswordLimits, PasswordRules, Policy, PolicyError, RateLimits, SessionPolicy,
-    Verification, VerificationPolicy,
+    OnConflict, PasswordLimits, PasswordRules, Policy, PolicyError, PublicOrigin, RateLimits,
+    SessionPolicy, Verification, VerificationPolicy,
 };
 pub(crate) use proof::{Claim, GuestProof, Proof};
 pub use rejection::Rejection;

@@ -37,9 +37,12 @@ impl Account {
 
     /// The password authenticator with its hash, if there is one.
     pub fn password(&self) -> Option<(&Authenticator, &PasswordHash)> {
-        self.authenticators.iter().find_map(|authenticator| match &authenticator.kind {
-            AuthenticatorKind::Password(hash) => Some((authenticator, hash)),
-        })
+        self.authenticators
+            .iter()
+            .map(|authenticator| match &authenticator.kind {
+                AuthenticatorKind::Password(hash) => (authenticator, hash),
+            })
+            .next()
     }
 
     /// Whether the user has the identity with this key.

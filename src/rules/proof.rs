@@ -1,8 +1,8 @@
 //! What a check leaves behind, for the code that needs the check.
 
 use crate::model::{
-    Account, AuthenticatorId, Epoch, Identity, IdentityKey, IdentityKind, LoginId, Method,
-    PasswordHash, ProvenIdentity, Timestamp, UserId,
+    Account, AuthenticatorId, Epoch, Identity, IdentityKind, LoginId, Method, PasswordHash,
+    ProvenIdentity, Timestamp, UserId,
 };
 
 /// A person has proven to be a user.
@@ -106,9 +106,5 @@ impl Claim {
             created_at: now,
             proven_at: self.is_proven.then_some(now),
         }
-    }
-
-    pub(crate) fn key(&self) -> IdentityKey {
-        self.identity(Timestamp::EPOCH).key()
     }
 }

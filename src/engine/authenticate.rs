@@ -1,0 +1,160 @@
+//! Telling who a request comes from.
+
+use crate::credential::{self, AccessToken, AccessTokenError, SessionToken};
+use crate::engine::{Caller, Engine, Error, Landed, MAX_ATTEMPTS};
+use crate::model::{ClientId, Session, SessionKind, Timestamp, User, UserId};
+use crate::rules::Rejection;
+use crate::rules::lifetime::{self, Lifetime};
+use crate::rules::status::{self, Decision};
+use crate::store::Landing;
+
+impl Engine {
+    /// Tells whose session `token` is.
+    ///
+    /// # Errors
+    ///
+    /// - [`Rejection::SessionUnknown`], [`Rejection::SessionExpired`],
+    ///   [`Rejection::SessionSuperseded`], [`Rejection::Disabled`];
+    /// - [`Rejection::ClientUnknown`] if the session is of a client that the policy no longer has;
+    /// - [`Error::Contended`], [`Error::Store`].
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: at most the access is not recorded.
+    pub async fn authenticate(&self, token: &SessionToken) -> Result<Caller, Error> {
+        let now = self.now();
+        match self.backend().resolve(&token.digest()).await? {
+            Some((session, user)) => self.admit(session, user, now).await,
+            None => Err(Rejection::SessionUnknown.into()),
+        }
+    }
+
+    /// Tells whose access token this is, opaque or JWT.
+    ///
+    /// # Errors
+    ///
+    /// - [`Rejection::AccessTokenInvalid`] if it is none of ours, [`Rejection::AccessTokenExpired`];
+    /// - those of [`Engine::authenticate`] for the session that it belongs to.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: at most the access is not recorded.
+    pub async fn authenticate_access(&self, access_token: &str) -> Result<Caller, Error> {
+        let now = self.now();
+        let token = self.open_access_token(access_token, now)?;
+        let Some((session, user)) = self.backend().resolve(&token.digest).await? else {
+            return Err(self.why_gone(&token).await?.into());
+        };
+        if token.user != user.id || token.epoch != user.epoch {
+            return Err(Rejection::SessionSuperseded.into());
+        }
+        self.admit(session, user, now).await
+    }
+
+    /// Tells whose refresh token this is, for a client that wants an access token for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::authenticate`], and [`Rejection::ClientMismatch`] if the token is not this
+    /// client's.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: at most the access is not recorded.
+    pub async fn refresh(&self, token: &SessionToken, client: &ClientId) -> Result<Caller, Error> {
+        let caller = self.authenticate(token).await?;
+        match &caller.session.kind {
+            SessionKind::Refresh(issued_to) if issued_to == client => Ok(caller),
+            SessionKind::Refresh(_) | SessionKind::Cookie => Err(Rejection::ClientMismatch.into()),
+        }
+    }
+
+    pub(super) fn open_access_token(
+        &self,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<AccessToken, Rejection> {
+        // A JWT has dots in it and an opaque token has none; the one carries the other.
+        let carried = text.contains('.').then(|| {
+            credential::jwt::verify_own(text, ACCESS_TOKEN_TYPE, &self.0.keyring, now)
+                .and_then(|claims| claims.get("jti")?.as_str().map(str::to_owned))
+                .ok_or(Rejection::AccessTokenInvalid)
+        });
+        let carried = carried.transpose()?;
+        AccessToken::open(carried.as_deref().unwrap_or(text), &self.0.keyring, now).map_err(
+            |error| match error {
+                AccessTokenError::Invalid => Rejection::AccessTokenInvalid,
+                AccessTokenError::Expired => Rejection::AccessTokenExpired,
+            },
+        )
+    }
+
+    /// Why the session of an access token is not there: signed out, or ended with its epoch and swept.
+    async fn why_gone(&self, token: &AccessToken) -> Result<Rejection, Error> {
+        Ok(match self.backend().users().user(token.user).await? {
+            Some(user) if user.epoch != token.epoch => Rejection::SessionSuperseded,
+            Some(_) | None => Rejection::SessionUnknown,
+        })
+    }
+
+    async fn admit(
+        &self,
+        mut session: Session,
+        user: User,
+        now: Timestamp,
+    ) -> Result<Caller, Error> {
+        let lifetime = lifetime::check(&session, &user, self.policy(), now)?;
+        if let Some(ends_at) = lifetime::recorded_end(&session, lifetime, now) {
+            self.record_access(&user, &session, lifetime, ends_at, now).await?;
+            session.accessed_at = now;
+            session.ends_at = ends_at;
+        }
+        Ok(Caller { user, session })
+    }
+
+    /// Records that a session was used. The fence of its user is moved first, so that no session ever
+    /// ends beyond the fence.
+    async fn record_access(
+        &self,
+        user: &User,
+        session: &Session,
+        lifetime: Lifetime,
+        ends_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some(fence) = user.ends_at
+            && fence < ends_at
+        {
+            self.move_fence(user.id, lifetime::fence(ends_at, lifetime), now).await?;
+        }
+        if self.backend().sessions().record_access(&session.digest, now, ends_at).await? {
+            return Ok(());
+        }
+        Err(Rejection::SessionUnknown.into())
+    }
+
+    /// Moves the fence of an anonymous user.
+    pub(super) async fn move_fence(
+        &self,
+        user: UserId,
+        ends_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let account = self.account(user).await?;
+            let commit = match status::move_fence(&account, ends_at, now)? {
+                Decision::Change(commit) => commit,
+                Decision::Settled => return Ok(()),
+            };
+            let mut landing = Landing { commit: Some(commit), ..Landing::default() };
+            match self.land(&mut landing).await? {
+                Landed::Whole => return Ok(()),
+                Landed::Stale | Landed::Held => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+}
+
+/// The `typ` of JWT access tokens (RFC 9068, section 2.1).
+pub(super) const ACCESS_TOKEN_TYPE: &str = "at+jwt";

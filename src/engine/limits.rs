@@ -1,0 +1,226 @@
+//! How often something may be tried: token buckets in bounded memory.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::credential::Keyring;
+use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp};
+use crate::rules::{Bucket, RateLimits};
+
+/// All buckets of one engine. They live in this process and start full.
+#[derive(Debug)]
+pub(super) struct Limits {
+    anonymous_sign_ups: Buckets,
+    passwords_per_address: Buckets,
+    passwords: Buckets,
+    refused_keys: Buckets,
+}
+
+impl Limits {
+    pub(super) fn new(policy: &RateLimits) -> Self {
+        Self {
+            anonymous_sign_ups: Buckets::new(&policy.signup_anonymous.per_ip),
+            passwords_per_address: Buckets::new(&policy.password.per_login_id_per_ip),
+            passwords: Buckets::new(&policy.password.per_login_id),
+            refused_keys: Buckets::new(&REFUSED_KEYS),
+        }
+    }
+
+    /// Takes one anonymous sign-up or promotion from an address; says whether there was one left.
+    pub(super) fn take_sign_up(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+        address.is_none_or(|address| self.anonymous_sign_ups.take(prefix(address), now))
+    }
+
+    /// Takes one try at a password; says whether there was one left. A try that succeeds is given
+    /// back, so that parallel tries cannot be more than the limit.
+    pub(super) fn take_password(&self, keys: &PasswordKeys, now: Timestamp) -> bool {
+        if !self.passwords.take(keys.login_id, now) {
+            return false;
+        }
+        let allowed = keys.address.is_none_or(|key| self.passwords_per_address.take(key, now));
+        if !allowed {
+            self.passwords.give_back(keys.login_id);
+        }
+        allowed
+    }
+
+    pub(super) fn give_back_password(&self, keys: &PasswordKeys) {
+        self.passwords.give_back(keys.login_id);
+        if let Some(key) = keys.address {
+            self.passwords_per_address.give_back(key);
+        }
+    }
+
+    /// Takes one event about a key that was refused; says whether there was one left.
+    pub(super) fn take_refused_key(&self, thumbprint: &Thumbprint, now: Timestamp) -> bool {
+        let mut key = [0; 16];
+        key.copy_from_slice(&thumbprint.0[..16]);
+        self.refused_keys.take(key, now)
+    }
+}
+
+/// The buckets that a try at a password is taken from: by keyed hash, so that memory tells nobody's
+/// login ID, and whether or not the login ID exists.
+#[derive(Debug)]
+pub(super) struct PasswordKeys {
+    login_id: [u8; 16],
+    address: Option<[u8; 16]>,
+}
+
+impl PasswordKeys {
+    pub(super) fn new(keyring: &Keyring, identity: &IdentityKey, address: Option<IpAddr>) -> Self {
+        let name = match identity {
+            IdentityKey::LoginId { kind: LoginIdType::Email, key } => format!("email {key}"),
+            IdentityKey::LoginId { kind: LoginIdType::Phone, key } => format!("phone {key}"),
+            IdentityKey::LoginId { kind: LoginIdType::Username, key } => format!("username {key}"),
+            IdentityKey::Anonymous => "anonymous".to_owned(),
+            IdentityKey::OAuth { issuer, subject } => format!("oauth {issuer} {subject}"),
+        };
+        let login_id = keyring.lookup_hash("password failures by login ID", name.as_bytes());
+        let address = address.map(|address| {
+            let bytes = [name.as_bytes(), &prefix(address)].concat();
+            keyring.lookup_hash("password failures by login ID and address", &bytes)
+        });
+        Self { login_id, address }
+    }
+}
+
+type Key = [u8; 16];
+
+/// Token buckets of one kind.
+///
+/// A bucket that is full again is as good as none, so it is forgotten when room is needed. If none is,
+/// the fullest goes: whoever floods with new addresses gains what a new address gains anyway.
+#[derive(Debug)]
+struct Buckets {
+    /// Milliseconds in which one token comes back; `None` if there is no limit.
+    refill_milliseconds: Option<i64>,
+    burst: i64,
+    /// For each key the instant at which its bucket will be full again.
+    full_at: Mutex<HashMap<Key, i64>>,
+}
+
+impl Buckets {
+    fn new(bucket: &Bucket) -> Self {
+        let period = i64::try_from(bucket.period_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let burst = i64::from(bucket.burst.max(1));
+        Self {
+            refill_milliseconds: bucket.enabled.then(|| (period / burst).max(1)),
+            burst,
+            full_at: Mutex::default(),
+        }
+    }
+
+    fn take(&self, key: Key, now: Timestamp) -> bool {
+        let Some(refill) = self.refill_milliseconds else { return true };
+        let now = now.as_millis();
+        let most = refill.saturating_mul(self.burst);
+        let mut buckets = self.lock();
+        // A clock that was set back must not lock anybody out for longer than an empty bucket does.
+        let full_at = buckets.get(&key).map_or(now, |full_at| (*full_at).clamp(now, now + most));
+        if now.saturating_add(most) < full_at.saturating_add(refill) {
+            return false;
+        }
+        if MAX_BUCKETS <= buckets.len() && !buckets.contains_key(&key) {
+            make_room(&mut buckets, now);
+        }
+        buckets.insert(key, full_at.saturating_add(refill));
+        true
+    }
+
+    fn give_back(&self, key: Key) {
+        let Some(refill) = self.refill_milliseconds else { return };
+        if let Some(full_at) = self.lock().get_mut(&key) {
+            *full_at = full_at.saturating_sub(refill);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, i64>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the buckets that are full, or if that is not an eighth of them, the fullest eighth.
+fn make_room(buckets: &mut HashMap<Key, i64>, now: i64) {
+    buckets.retain(|_, full_at| now < *full_at);
+    if buckets.len() <= MAX_BUCKETS - MAX_BUCKETS / 8 {
+        return;
+    }
+    let mut order: Vec<i64> = buckets.values().copied().collect();
+    let (_, limit, _) = order.select_nth_unstable(MAX_BUCKETS / 8);
+    let limit = *limit;
+    buckets.retain(|_, full_at| limit < *full_at);
+}
+
+/// The part of an address that one subscriber has: all of an IPv4 address, half of an IPv6 one.
+fn prefix(address: IpAddr) -> Key {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => mapped.to_ipv6_mapped().octets(),
+            None => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).octets(),
+        },
+    }
+}
+
+/// Most buckets of one kind; about four megabytes.
+const MAX_BUCKETS: usize = 65_536;
+/// Events about one key that was refused.
+const REFUSED_KEYS: Bucket = Bucket { enabled: true, period_seconds: 3600, burst: 10 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn buckets() -> Buckets {
+        Buckets::new(&Bucket { enabled: true, period_seconds: 60, burst: 3 })
+    }
+
+    #[test]
+    fn holds_the_burst_and_fills_up_over_the_period() {
+        let buckets = buckets();
+        assert_eq!([(); 4].map(|()| buckets.take([1; 16], AT)), [true, true, true, false]);
+        assert!(buckets.take([2; 16], AT), "another key has its own");
+        let later = Timestamp::from_millis(AT.as_millis() + 20_000);
+        assert_eq!([(); 2].map(|()| buckets.take([1; 16], later)), [true, false]);
+    }
+
+    #[test]
+    fn what_succeeds_is_not_counted() {
+        let buckets = buckets();
+        for _ in 0..10 {
+            assert!(buckets.take([1; 16], AT));
+            buckets.give_back([1; 16]);
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out_for_long() {
+        let buckets = buckets();
+        while buckets.take([1; 16], AT) {}
+        let before = Timestamp::from_millis(0);
+        assert!(!buckets.take([1; 16], before));
+        assert!(buckets.take([1; 16], Timestamp::from_millis(20_000)));
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_addresses_come() {
+        let buckets = buckets();
+        for index in 0..200_000_u128 {
+            buckets.take(index.to_be_bytes(), AT);
+        }
+        assert!(buckets.lock().len() <= MAX_BUCKETS);
+    }
+
+    #[test]
+    fn one_subscriber_is_one_key() {
+        let same = ["2001:db8::1", "2001:db8::ffff:1"].map(|a| prefix(a.parse().unwrap()));
+        assert_eq!(same[0], same[1]);
+        let mapped = ["192.0.2.1", "::ffff:192.0.2.1"].map(|a| prefix(a.parse().unwrap()));
+        assert_eq!(mapped[0], mapped[1]);
+        assert_ne!(prefix("192.0.2.1".parse().unwrap()), prefix("192.0.2.2".parse().unwrap()));
+    }
+}

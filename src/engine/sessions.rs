@@ -1,0 +1,202 @@
+//! Listing and ending sessions.
+
+use crate::credential::SessionToken;
+use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS};
+use crate::model::{
+    Account, ClientId, Session, SessionId, SessionKind, Timestamp, TokenDigest, User, UserId,
+};
+use crate::rules::status::{self, Decision};
+use crate::rules::{Rejection, lifetime};
+use crate::store::{Landing, MAX_PORTION};
+
+impl Engine {
+    /// The live sessions of a user, in the order of their IDs, after `after`, at most `limit` and never
+    /// more than [`MAX_PORTION`]. Sessions that have ended are left out, so there may be fewer though
+    /// more follow; an empty answer is the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UserUnknown`], [`Error::Store`]. There are no others.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: it reads.
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, Error> {
+        let now = self.now();
+        let Some(user) = self.backend().users().user(user).await? else {
+            return Err(Rejection::UserUnknown.into());
+        };
+        let mut after = after;
+        // Whole portions of ended sessions must not look like the end.
+        for _ in 0..MAX_PORTIONS {
+            let limit = limit.clamp(1, MAX_PORTION);
+            let sessions = self.backend().sessions().of_user(user.id, user.epoch, after, limit);
+            let sessions = sessions.await?;
+            let Some(last) = sessions.last() else { break };
+            after = Some(last.id);
+            let live = |session: &Session| match lifetime::check(session, &user, self.policy(), now)
+            {
+                Ok(_) | Err(Rejection::Disabled) => true,
+                Err(_) => false,
+            };
+            let sessions: Vec<Session> = sessions.into_iter().filter(live).collect();
+            if !sessions.is_empty() {
+                return Ok(sessions);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Ends the session with this token; says whether there was one. A guest without a device key whose
+    /// last session this was can never come back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Contended`]; the session may have ended then.
+    ///
+    /// # Cancellation
+    ///
+    /// The session may have ended.
+    pub async fn sign_out(&self, token: &SessionToken) -> Result<bool, Error> {
+        self.end_session(&token.digest()).await
+    }
+
+    /// Ends the session that an access token belongs to; says whether there was one. A token that has
+    /// expired, or is none of ours, ends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Contended`]; the session may have ended then.
+    ///
+    /// # Cancellation
+    ///
+    /// The session may have ended.
+    pub async fn sign_out_access(&self, access_token: &str) -> Result<bool, Error> {
+        match self.open_access_token(access_token, self.now()) {
+            Ok(token) => self.end_session(&token.digest).await,
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Ends the session of `user` with this ID; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Contended`]; the session may have ended then.
+    ///
+    /// # Cancellation
+    ///
+    /// The session may have ended.
+    pub async fn sign_out_session(&self, user: UserId, session: SessionId) -> Result<bool, Error> {
+        let removed = self.backend().sessions().remove_by_id(user, session).await?;
+        self.lower_fence(user, self.now()).await?;
+        Ok(removed)
+    }
+
+    /// Ends all sessions of a user, access tokens, codes and flows with them. A guest without a device
+    /// key can never come back.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UserUnknown`], also for a user that is over; [`Error::Contended`],
+    /// [`Error::Store`], [`Error::Entropy`].
+    ///
+    /// # Cancellation
+    ///
+    /// All of them have ended, or none.
+    pub async fn sign_out_all(&self, user: UserId) -> Result<(), Error> {
+        let now = self.now();
+        self.decide(user, |account| Ok(status::sign_out_all(account, self.fresh_epoch()?, now)?))
+            .await
+    }
+
+    async fn end_session(&self, digest: &TokenDigest) -> Result<bool, Error> {
+        let Some(session) = self.backend().sessions().session(digest).await? else {
+            return Ok(false);
+        };
+        let removed = self.backend().sessions().remove(digest).await?;
+        self.lower_fence(session.user, self.now()).await?;
+        Ok(removed)
+    }
+
+    /// Lowers the fence of an anonymous user that has no session left.
+    async fn lower_fence(&self, user: UserId, now: Timestamp) -> Result<(), Error> {
+        let Some(user) = self.backend().users().user(user).await? else { return Ok(()) };
+        let has_fence = user.is_anonymous() && user.ends_at.is_some_and(|ends_at| now < ends_at);
+        if !has_fence {
+            return Ok(());
+        }
+        let left = self.backend().sessions().of_user(user.id, user.epoch, None, 1).await?;
+        if !left.is_empty() {
+            return Ok(());
+        }
+        match self.move_fence(user.id, now, now).await {
+            // Promoted, merged or deleted meanwhile: there is no fence any more.
+            Ok(()) | Err(Error::Rejected(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the earliest sessions of a user with a client beyond the number that the policy allows.
+    pub(super) async fn end_surplus_sessions(
+        &self,
+        user: &User,
+        client: &ClientId,
+    ) -> Result<(), Error> {
+        let most = self.client(client)?.max_concurrent_session;
+        if most == 0 {
+            return Ok(());
+        }
+        let kind = SessionKind::Refresh(client.clone());
+        let mut sessions = Vec::new();
+        let mut after = None;
+        for _ in 0..MAX_PORTIONS {
+            let portion =
+                self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION).await?;
+            let Some(last) = portion.last() else { break };
+            after = Some(last.id);
+            sessions.extend(portion.into_iter().filter(|session| session.kind == kind));
+        }
+        sessions.sort_by_key(|session| (session.created_at, session.id));
+        let surplus = sessions.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        for session in sessions.iter().take(surplus) {
+            self.backend().sessions().remove(&session.digest).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a rule decide about a user and lands it, again while others are faster.
+    pub(super) async fn decide(
+        &self,
+        user: UserId,
+        rule: impl Fn(&Account) -> Result<Decision, Error> + Send,
+    ) -> Result<(), Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let account = self.account(user).await?;
+            let commit = match rule(&account)? {
+                Decision::Change(commit) => commit,
+                Decision::Settled => return Ok(()),
+            };
+            let after = Account::after(Some(&account), &commit).ok_or(Error::Contended)?;
+            let mut landing = Landing { commit: Some(commit), ..Landing::default() };
+            match self.land(&mut landing).await? {
+                Landed::Whole => {
+                    if after.user.epoch != account.user.epoch {
+                        self.supersede(user, after.user.epoch);
+                    }
+                    return Ok(());
+                }
+                Landed::Stale | Landed::Held => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+}
+
+/// Most portions of sessions that one operation looks through.
+const MAX_PORTIONS: u32 = 64;

@@ -1,0 +1,182 @@
+//! Signing up: anonymously without a key, and as a regular user.
+
+use std::net::IpAddr;
+
+use crate::engine::request::CredentialKind;
+use crate::engine::{
+    Credential, Engine, Error, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
+};
+use crate::model::{Account, Method, ProvenIdentity, Timestamp, UserId};
+use crate::rules::lifetime;
+use crate::rules::sign_in::{self, Admission};
+use crate::rules::sign_up::{self, Anchor};
+use crate::rules::{Claim, Rejection};
+use crate::store::{Landing, Lookup};
+
+impl Engine {
+    /// Signs up an anonymous user without a device key.
+    ///
+    /// The user lasts as long as its session does: whoever loses the token loses the user.
+    ///
+    /// # Errors
+    ///
+    /// - [`Rejection::AnonymousDisabled`], [`Rejection::LimitReached`];
+    /// - [`Rejection::ClientUnknown`], [`Rejection::ClientNotAllowed`];
+    /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
+    ///
+    /// # Cancellation
+    ///
+    /// The user may be signed up with a session whose token nobody has.
+    pub async fn sign_up_anonymously(
+        &self,
+        open: Open,
+        address: Option<IpAddr>,
+    ) -> Result<SignedIn, Error> {
+        let now = self.now();
+        if !self.policy().anonymous.enabled {
+            return Err(Rejection::AnonymousDisabled.into());
+        }
+        let prepared = self.prepare(open, now)?;
+        if !self.0.limits.take_sign_up(address, now) {
+            return Err(Rejection::LimitReached.into());
+        }
+        let lifetime = prepared.lifetime();
+        let fence = lifetime::fence(lifetime.end(now, now), lifetime);
+        for _ in 0..MAX_ATTEMPTS {
+            let user = UserId::draw(self.entropy(), now)?;
+            let anchor = Anchor::SessionsUntil(fence);
+            let commit = sign_up::anonymous(user, self.fresh_epoch()?, anchor, now);
+            let account = Account::after(None, &commit).ok_or(Error::Contended)?;
+            let admission = Admission::to(&account, Method::Anonymous);
+            let mut landing = Landing {
+                open_session: prepared.session(&admission, now),
+                commit: Some(commit),
+                ..Landing::default()
+            };
+            match self.land(&mut landing).await? {
+                Landed::Whole => {
+                    let outcome = SignInOutcome::SignedUp;
+                    return self.give(prepared, account.user, &admission, outcome, now).await;
+                }
+                // The random bytes named a user that exists; others will not.
+                Landed::Stale | Landed::Held => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Signs up a regular user, who was no guest before.
+    ///
+    /// Asking twice is asking once: whoever proves to be the user that has the identity already, by the
+    /// same credential, is signed in.
+    ///
+    /// # Errors
+    ///
+    /// - [`Rejection::IdentityTaken`] if the identity is another user's;
+    /// - [`Rejection::PasswordTooShort`], [`Rejection::PasswordTooLong`];
+    /// - [`Rejection::LimitReached`], [`Rejection::Disabled`];
+    /// - [`Rejection::ClientUnknown`], [`Rejection::ClientNotAllowed`];
+    /// - [`Error::Busy`] if too many passwords wait to be hashed;
+    /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`], [`Error::Credential`].
+    ///
+    /// # Cancellation
+    ///
+    /// The user may be signed up with a session whose token nobody has.
+    pub async fn sign_up(
+        &self,
+        credential: Credential,
+        open: Open,
+        address: Option<IpAddr>,
+    ) -> Result<SignedIn, Error> {
+        let now = self.now();
+        let prepared = self.prepare(open, now)?;
+        if !self.0.limits.take_sign_up(address, now) {
+            return Err(Rejection::LimitReached.into());
+        }
+        let key = credential.key();
+        let mut claim = None;
+        for _ in 0..MAX_ATTEMPTS {
+            if self.backend().users().load(Lookup::Identity(&key)).await?.is_some() {
+                let (account, proof) =
+                    self.prove(&credential, address, now).await.map_err(taken_if_denied)?;
+                let admission = sign_in::decide(&account, &proof, now)?;
+                let landing = Landing::default();
+                let outcome = SignInOutcome::SignedIn;
+                return self.let_in(prepared, account.user, admission, landing, outcome, now).await;
+            }
+            let claim = match &claim {
+                Some(claim) => claim,
+                None => claim.insert(self.claim(&credential).await?),
+            };
+            let user = UserId::draw(self.entropy(), now)?;
+            let commit = sign_up::regular(user, claim, self.fresh(now)?, now);
+            let account = Account::after(None, &commit).ok_or(Error::Contended)?;
+            let admission = Admission::to(&account, credential.method());
+            let mut landing = Landing {
+                open_session: prepared.session(&admission, now),
+                commit: Some(commit),
+                ..Landing::default()
+            };
+            match self.land(&mut landing).await? {
+                Landed::Whole => {
+                    let outcome = SignInOutcome::SignedUp;
+                    return self.give(prepared, account.user, &admission, outcome, now).await;
+                }
+                Landed::Stale | Landed::Held => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// What `credential` makes of a user who takes it on; a password is hashed here.
+    pub(super) async fn claim(&self, credential: &Credential) -> Result<Claim, Error> {
+        match &credential.0 {
+            CredentialKind::Password { login_id, password } => {
+                let password = self.new_password(password)?;
+                let hash = self.0.hasher.hash(password).await?;
+                Ok(Claim::password(login_id.clone(), hash))
+            }
+            CredentialKind::Proven(identity) => {
+                let identity: ProvenIdentity = identity.clone();
+                Ok(Claim::proven(identity))
+            }
+        }
+    }
+
+    /// Lets somebody in as a user who stays as it is, and tells of it.
+    pub(super) async fn let_in(
+        &self,
+        prepared: super::open::Prepared,
+        user: crate::model::User,
+        admission: Admission,
+        mut landing: Landing,
+        outcome: SignInOutcome,
+        now: Timestamp,
+    ) -> Result<SignedIn, Error> {
+        landing.open_session = prepared.session(&admission, now);
+        let session = landing.open_session.as_ref().map(|session| session.id);
+        landing.commit = Some(admission.commit(session, now));
+        match self.land(&mut landing).await? {
+            Landed::Whole => self.give(prepared, user, &admission, outcome, now).await,
+            // The proof was made at the epoch that has just ended.
+            Landed::Stale | Landed::Held => Err(Rejection::Denied.into()),
+        }
+    }
+}
+
+impl Credential {
+    pub(super) fn method(&self) -> Method {
+        match self.0 {
+            CredentialKind::Password { .. } => Method::Password,
+            CredentialKind::Proven(_) => Method::ProvenIdentity,
+        }
+    }
+}
+
+/// Who cannot prove to be the user that has an identity wants to take it away from that user.
+fn taken_if_denied(error: Error) -> Error {
+    match error.rejection() {
+        Some(Rejection::Denied | Rejection::UserUnknown) => Rejection::IdentityTaken.into(),
+        _ => error,
+    }
+}

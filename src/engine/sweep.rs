@@ -1,0 +1,77 @@
+//! Sweeping: what has ended goes, in bounded portions.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::engine::{Engine, Error, Swept};
+use crate::model::{Epoch, UserId};
+use crate::rules::collection;
+use crate::store::MAX_PORTION;
+
+impl Engine {
+    /// Removes what has ended: sessions, nonces whose time is up, and anonymous users that nothing can
+    /// sign in again. At most `limit` of each and never more than [`MAX_PORTION`]; call it again while
+    /// it says that there was something.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Contended`], [`Error::Entropy`]; a part may be done then.
+    ///
+    /// # Cancellation
+    ///
+    /// A part may be done.
+    pub async fn sweep(&self, limit: u32) -> Result<Swept, Error> {
+        let now = self.now();
+        let limit = limit.min(MAX_PORTION);
+        for (user, epoch) in self.0.superseded.take(limit) {
+            let until = now.plus(KEEP_SUPERSEDED);
+            self.backend().sessions().shorten_others(user, epoch, until, limit).await?;
+        }
+        let mut swept = Swept {
+            sessions_and_nonces: self.backend().sessions().sweep(now, limit).await?,
+            guests: 0,
+        };
+        for user in self.backend().users().ended(now, limit).await? {
+            self.decide(user, |account| Ok(collection::decide(account, self.fresh_epoch()?, now)))
+                .await?;
+            swept.guests = swept.guests.saturating_add(1);
+        }
+        Ok(swept)
+    }
+
+    /// Notes that earlier sessions of a user are over, so that the next sweep lets them go early.
+    pub(super) fn supersede(&self, user: UserId, epoch: Epoch) {
+        self.0.superseded.push(user, epoch);
+    }
+}
+
+/// Users whose earlier sessions are over but still stored. Only tidiness depends on it: what is
+/// forgotten here goes when its own time is up.
+#[derive(Debug, Default)]
+pub(super) struct Superseded(Mutex<VecDeque<(UserId, Epoch)>>);
+
+impl Superseded {
+    fn push(&self, user: UserId, epoch: Epoch) {
+        let mut queue = self.lock();
+        if queue.len() < MAX_SUPERSEDED {
+            queue.push_back((user, epoch));
+        }
+    }
+
+    fn take(&self, limit: u32) -> Vec<(UserId, Epoch)> {
+        let mut queue = self.lock();
+        let count = queue.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
+        queue.drain(..count).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(UserId, Epoch)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Most users that are noted between two sweeps.
+const MAX_SUPERSEDED: usize = 10_000;
+/// How long a session that was superseded is kept, to tell its holder why it is over; longer than any
+/// access token that was issued for it is likely to be shown.
+const KEEP_SUPERSEDED: Duration = Duration::from_secs(24 * 3600);
