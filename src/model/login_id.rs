@@ -1,8 +1,15 @@
 //! Login IDs: e-mail addresses, phone numbers and usernames, normalised by their own rules.
 
+mod email;
+mod phone;
+mod unicode;
+mod username;
+
 use std::fmt;
 
 /// A login ID that was parsed: the form it was given in, and the form in which it is unique.
+///
+/// The key of a login ID is a login ID with the same key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginId {
     kind: LoginIdType,
@@ -14,10 +21,25 @@ pub struct LoginId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LoginIdType {
     /// An e-mail address.
+    ///
+    /// One `@`, a dot-atom before it (RFC 5322 section 3.2.3, with the letters of other scripts by
+    /// RFC 6531 section 3.3) and a domain of two or more labels after it; no quotes, comments or
+    /// address literals. At most 254 bytes, 64 of them before the `@` (RFC 5321 section 4.5.3.1).
+    /// The domain becomes A-labels in lower case (UTS 46, non-transitional). The local part becomes
+    /// normalisation form C, and case is folded in the key only: mail goes to the address as it was
+    /// given. Dots and what follows a plus are part of the name.
     Email,
-    /// A phone number in E.164 form.
+    /// A phone number in E.164 form: a plus and 8 to 15 digits, the first not zero.
+    ///
+    /// Spaces, hyphens, dots and parentheses are left out, but for the `(0)` that some write: with
+    /// it, it is not said what number is meant.
     Phone,
-    /// A username.
+    /// A username: 3 to 40 of the ASCII letters, the digits, and `.`, `_`, `-`, one of them a letter,
+    /// with a letter, digit or `_` at both ends. Case is folded in the key only.
+    ///
+    /// A restriction of the profile `UsernameCaseMapped` (RFC 8265 section 3.3) to where no two names
+    /// look alike and every database folds case in the same way. A name is never mistaken for an
+    /// address or a number.
     Username,
 }
 
@@ -36,13 +58,26 @@ pub enum LoginIdError {
 }
 
 impl LoginId {
-    /// The login ID of the given type that `text` spells.
+    /// Most bytes of a text that is looked at at all.
+    pub const MAX_LENGTH: usize = 1024;
+
+    /// The login ID of the given type that `text` spells, without ASCII whitespace around it. The
+    /// rules are told with [`LoginIdType`].
     ///
     /// # Errors
     ///
     /// The [`LoginIdError`] of that type. There are no others.
     pub fn parse(kind: LoginIdType, text: &str) -> Result<Self, LoginIdError> {
-        Ok(Self { kind, key: text.to_lowercase(), original: text.to_owned() })
+        let (parse, error): (fn(&str) -> Option<Forms>, _) = match kind {
+            LoginIdType::Email => (email::parse, LoginIdError::Email),
+            LoginIdType::Phone => (phone::parse, LoginIdError::Phone),
+            LoginIdType::Username => (username::parse, LoginIdError::Username),
+        };
+        if Self::MAX_LENGTH < text.len() {
+            return Err(error);
+        }
+        let Forms { key, original } = parse(text.trim_ascii()).ok_or(error)?;
+        Ok(Self { kind, key, original })
     }
 
     /// Its type.
@@ -71,4 +106,10 @@ impl fmt::Debug for LoginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LoginId({:?}, [redacted])", self.kind)
     }
+}
+
+/// The two forms of a login ID.
+struct Forms {
+    key: String,
+    original: String,
 }
