@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::credential::base64url;
 use crate::credential::keyring::{KeyLabel, Keyring};
-use crate::credential::strict_json::{self, present};
+use crate::credential::strict_json::{self, Absent};
 use crate::model::Timestamp;
 
 /// Claims cannot be made a JWT.
@@ -67,7 +67,7 @@ pub fn verify_own(text: &str, typ: &str, keyring: &Keyring, now: Timestamp) -> O
     let (signing_input, signature) = text.rsplit_once('.')?;
     let (header, claims) = signing_input.split_once('.')?;
     let header: Header = strict_json::parse(&base64url::decode(header)?)?;
-    if header.alg != ALGORITHM || header.typ != typ || header.crit || header.b64 || header.zip {
+    if header.alg != ALGORITHM || header.typ != typ {
         return None;
     }
     let key = keyring.find(|keys| &keys.id_token, KeyLabel::parse(&header.kid)?, now)?;
@@ -81,12 +81,12 @@ struct Header {
     alg: String,
     kid: String,
     typ: String,
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-    #[serde(default, deserialize_with = "present")]
-    b64: bool,
-    #[serde(default, deserialize_with = "present")]
-    zip: bool,
+    #[serde(default, rename = "crit")]
+    _crit: Absent,
+    #[serde(default, rename = "b64")]
+    _b64: Absent,
+    #[serde(default, rename = "zip")]
+    _zip: Absent,
 }
 
 fn public_jwk(label: KeyLabel, key: &SigningKey) -> Value {

@@ -18,7 +18,9 @@ impl MacKey {
     pub(crate) fn tag(self, label: &[u8], parts: &[&[u8]]) -> [u8; TAG_LENGTH] {
         let mut mac = self.0;
         mac.update(label);
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 

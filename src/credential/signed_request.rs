@@ -11,7 +11,7 @@ pub use make::{KeyHeader, LIFETIME};
 use crate::credential::base64url;
 use crate::credential::device_key::{self, Algorithm, Jwk};
 use crate::credential::signed_request::claims::Claims;
-use crate::credential::strict_json::{self, present, some};
+use crate::credential::strict_json::{self, Absent, some};
 use crate::model::{DeviceKey, KeyId, Timestamp};
 
 /// A request that a device has signed, read but not verified: anybody can have written it.
@@ -90,11 +90,11 @@ impl SignedRequest {
         let signature = base64url::decode(signature).ok_or(RequestError::Malformed)?;
         let header: Header = part(header)?;
         let claims = part(payload)?;
-        if header.typ != Self::TYPE || header.crit || header.b64 || header.zip {
+        if header.typ != Self::TYPE {
             return Err(RequestError::Malformed);
         }
         let algorithm = Algorithm::named(&header.alg).ok_or(RequestError::Algorithm)?;
-        let (kid, jwk) = name_key(header.kid, header.jwk)?;
+        let (kid, jwk) = name_key(header.kid.as_deref(), header.jwk)?;
         if jwk.as_ref().is_some_and(|key| Algorithm::of(&key.public) != algorithm) {
             return Err(RequestError::Algorithm);
         }
@@ -170,12 +170,12 @@ struct Header {
     kid: Option<String>,
     #[serde(default, deserialize_with = "some")]
     jwk: Option<Jwk>,
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-    #[serde(default, deserialize_with = "present")]
-    b64: bool,
-    #[serde(default, deserialize_with = "present")]
-    zip: bool,
+    #[serde(default, rename = "crit")]
+    _crit: Absent,
+    #[serde(default, rename = "b64")]
+    _b64: Absent,
+    #[serde(default, rename = "zip")]
+    _zip: Absent,
 }
 
 fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, RequestError> {
@@ -184,16 +184,16 @@ fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, RequestError> {
 }
 
 fn name_key(
-    kid: Option<String>,
+    kid: Option<&str>,
     jwk: Option<Jwk>,
 ) -> Result<(KeyId, Option<DeviceKey>), RequestError> {
     let own = jwk.as_ref().and_then(Jwk::kid);
-    if let (Some(kid), Some(own)) = (&kid, own)
+    if let (Some(kid), Some(own)) = (kid, own)
         && kid != own
     {
         return Err(RequestError::Malformed);
     }
-    let kid = own.or(kid.as_deref()).and_then(KeyId::parse).ok_or(RequestError::Malformed)?;
+    let kid = own.or(kid).and_then(KeyId::parse).ok_or(RequestError::Malformed)?;
     let key = match jwk.map(|jwk| jwk.into_key(kid.clone())) {
         None => None,
         Some(Ok(key)) => Some(key),

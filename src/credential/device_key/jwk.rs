@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::credential::base64url;
 use crate::credential::device_key::{Algorithm, WeakKey, name};
-use crate::credential::strict_json::{present, some};
+use crate::credential::strict_json::{Absent, some};
 use crate::model::{DeviceKey, KeyId, PublicKey};
 
 /// The members of a JWK that mean anything to us. Others, such as `x5c` or `x5u`, do nothing.
@@ -31,22 +31,22 @@ pub(crate) struct Jwk {
     #[serde(default, deserialize_with = "some")]
     e: Option<String>,
     // The members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
-    #[serde(default, deserialize_with = "present")]
-    d: bool,
-    #[serde(default, deserialize_with = "present")]
-    p: bool,
-    #[serde(default, deserialize_with = "present")]
-    q: bool,
-    #[serde(default, deserialize_with = "present")]
-    dp: bool,
-    #[serde(default, deserialize_with = "present")]
-    dq: bool,
-    #[serde(default, deserialize_with = "present")]
-    qi: bool,
-    #[serde(default, deserialize_with = "present")]
-    oth: bool,
-    #[serde(default, deserialize_with = "present")]
-    k: bool,
+    #[serde(default, rename = "d")]
+    _d: Absent,
+    #[serde(default, rename = "p")]
+    _p: Absent,
+    #[serde(default, rename = "q")]
+    _q: Absent,
+    #[serde(default, rename = "dp")]
+    _dp: Absent,
+    #[serde(default, rename = "dq")]
+    _dq: Absent,
+    #[serde(default, rename = "qi")]
+    _qi: Absent,
+    #[serde(default, rename = "oth")]
+    _oth: Absent,
+    #[serde(default, rename = "k")]
+    _k: Absent,
 }
 
 /// Why a JWK is none that we take.
@@ -64,7 +64,7 @@ impl Jwk {
 
     /// The device key in the JWK, called `kid`.
     pub(crate) fn into_key(self, kid: KeyId) -> Result<DeviceKey, JwkError> {
-        if self.is_secret() || !self.is_for_signatures() {
+        if !self.is_for_signatures() {
             return Err(JwkError::Malformed);
         }
         let public = self.public().ok_or(JwkError::Malformed)?;
@@ -73,10 +73,6 @@ impl Jwk {
             return Err(JwkError::Malformed);
         }
         name(public, kid).map_err(|WeakKey| JwkError::Weak)
-    }
-
-    fn is_secret(&self) -> bool {
-        self.d || self.p || self.q || self.dp || self.dq || self.qi || self.oth || self.k
     }
 
     /// RFC 7517 sections 4.2 and 4.3.
