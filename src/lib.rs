@@ -1,5 +1,79 @@
-//! An embeddable auth engine: people use an application before they sign up, as anonymous users with a
-//! stable `sub`, and are promoted to regular users later without losing anything.
+//! An embeddable auth engine: people use an application **before** they sign up, as *anonymous users*
+//! with a stable `sub`, and are *promoted* to *regular users* later without losing anything.
+//!
+//! It is not a server and not a framework. A host makes an [`Engine`] of a backend, a keyring and a
+//! [`Policy`], keeps it beside its other state, and calls it from whatever async runtime it has. With
+//! the feature `http` the same engine answers the unmodified Authgear client SDKs.
+//!
+//! # From guest to user
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures_executor::block_on(async {
+//! use guestpass::credential::Keyring;
+//! use guestpass::model::{LoginId, LoginIdType, SessionKind, SystemEntropy};
+//! use guestpass::store::memory::MemoryBackend;
+//! use guestpass::{Credential, Engine, Open, Policy};
+//!
+//! let keyring = Keyring::ephemeral(&SystemEntropy)?;
+//! let engine = Engine::builder(MemoryBackend::new(), keyring, Policy::default()).build()?;
+//! let session = || Open::Session(SessionKind::Cookie);
+//!
+//! // Somebody does something worth keeping: from here on there is a user.
+//! let (token, guest) = engine.sign_up_anonymously(session(), None).await?.into_session().unwrap();
+//!
+//! // On each request, the token says who it is.
+//! let caller = engine.authenticate(&token).await?;
+//! assert!(caller.user.is_anonymous());
+//!
+//! // Later the person wants to stay: the same user, under the same `sub`.
+//! let proof = engine.guest_by_session(&token).await?;
+//! let email = LoginId::parse(LoginIdType::Email, "ada@example.com")?;
+//! let credential = Credential::password(email, "correct horse battery staple");
+//! let (new_token, user) =
+//!     engine.promote(&proof, credential, session(), None).await?.into_session().unwrap();
+//! assert_eq!(user.user.id, guest.user.id);
+//!
+//! // What the guest had is over; what the user has is not.
+//! assert!(engine.authenticate(&token).await.is_err());
+//! assert!(!engine.authenticate(&new_token).await?.user.is_anonymous());
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # What a host does
+//!
+//! | to | call |
+//! | --- | --- |
+//! | keep users in a file | `SqliteBackend::open`, with [`keyring_for`] beside it |
+//! | sign a guest up | [`Engine::sign_up_anonymously`], or [`Engine::sign_in_with_device_key`] for a device with a key |
+//! | know who asks | [`Engine::authenticate`], [`Engine::authenticate_access`] |
+//! | promote a guest | [`Engine::guest_by_session`] or [`Engine::guest_by_key`], then [`Engine::promote`] |
+//! | sign up, sign in | [`Engine::sign_up`], [`Engine::sign_in`], by [`Credential::password`] or by an identity that the host has proven itself, [`Credential::proven`] |
+//! | issue tokens | [`Engine::access_token`], [`Engine::refresh`], [`Engine::id_token`] |
+//! | list and end sessions | [`Engine::sessions`], [`Engine::sign_out`], [`Engine::sign_out_all`] |
+//! | change passwords | [`Engine::change_password`], [`Engine::set_password`] |
+//! | look after users | [`Engine::disable`], [`Engine::enable`], [`Engine::delete`] |
+//! | follow what happens | [`Engine::events`], then [`Engine::forget_events`] |
+//! | let go of what has ended | [`Engine::sweep`], from time to time |
+//!
+//! An [`Error`] is sorted by who must act: [`Error::Rejected`] the rules forbid it, and the
+//! [`Rejection`] says which; [`Error::Contended`] and [`Error::Busy`] ask again; [`Error::Store`] the
+//! operator.
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `sqlite` (default) | the SQLite backend |
+//! | `bundled` (default) | SQLite itself, compiled in; without it the system's is linked, which must be 3.51.3 or later |
+//! | `toml` | [`Policy`] from TOML |
+//! | `http` | the endpoints, from request to response, without a framework |
+//! | `axum` | a router and extractors for axum |
+//! | `conformance` | the laws that a store must obey, as tests |
+//!
+//! A feature adds; none changes what is there without it.
 
 pub mod credential;
 pub mod engine;

@@ -46,6 +46,10 @@ impl Engine {
         let lookup = Lookup::User(caller.user.id);
         let (mut account, proof) =
             self.prove_password(lookup, &limited_by, old, address, now).await?;
+        // The session is moved to the new epoch below: it must not be one that has ended meanwhile.
+        if account.user.epoch != caller.session.epoch {
+            return Err(Rejection::SessionSuperseded.into());
+        }
         let hash = self.0.hasher.hash(self.new_password(new)?).await?;
         for _ in 0..MAX_ATTEMPTS {
             let fresh = self.fresh(now)?;

@@ -16,7 +16,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`], [`Error::Contended`], [`Error::Entropy`]; a part may be done then.
+    /// [`Error::Store`], [`Error::Contended`], [`Error::Entropy`]; a part may be done then. A guest
+    /// that cannot be read does not keep the others of the portion from being collected.
     ///
     /// # Cancellation
     ///
@@ -32,12 +33,18 @@ impl Engine {
             sessions_and_nonces: self.backend().sessions().sweep(now, limit).await?,
             guests: 0,
         };
+        let mut failed = None;
         for user in self.backend().users().ended(now, limit).await? {
-            self.decide(user, |account| Ok(collection::decide(account, self.fresh_epoch()?, now)))
-                .await?;
-            swept.guests = swept.guests.saturating_add(1);
+            let fresh = self.fresh_epoch()?;
+            match self.decide(user, |account| Ok(collection::decide(account, fresh, now))).await {
+                Ok(()) => swept.guests = swept.guests.saturating_add(1),
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(swept)
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(swept),
+        }
     }
 
     /// Notes that earlier sessions of a user are over, so that the next sweep lets them go early.
