@@ -1,0 +1,262 @@
+//! Opening the file: whether it is ours, how it is set up, and bringing its schema up to date.
+
+use std::error::Error;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::store::sqlite::options::{Durability, SqliteOptions};
+
+/// Why a database was not opened. It is left as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file is not an SQLite database, or is another application's.
+    #[error("the file is not a database of ours")]
+    Foreign,
+    /// The file was written by a later version of this crate.
+    #[error("the database has schema {found}, and this version knows schemas up to {known}")]
+    NewerSchema {
+        /// The schema of the file.
+        found: i64,
+        /// The latest schema that this version knows.
+        known: i64,
+    },
+    /// The SQLite library can lose committed transactions (the WAL-reset bug).
+    #[error("SQLite {found} is too old; {MIN_SQLITE_VERSION} or later is needed")]
+    OldSqlite {
+        /// The version of the library, as a number: 3.51.3 is 3051003.
+        found: i32,
+    },
+    /// Another process kept the file locked for longer than the limit.
+    #[error("another process keeps the database locked")]
+    Busy,
+    /// The file or the library failed.
+    #[error("the database cannot be opened")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<rusqlite::Error> for OpenFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Busy,
+            Some(_) | None => OpenError::Failed(error.into()),
+        })
+    }
+}
+
+impl From<io::Error> for OpenFailure {
+    fn from(error: io::Error) -> Self {
+        Self(OpenError::Failed(error.into()))
+    }
+}
+
+impl From<OpenError> for OpenFailure {
+    fn from(error: OpenError) -> Self {
+        Self(error)
+    }
+}
+
+/// An [`OpenError`] on its way out; keeps `rusqlite` out of what the public type implements.
+pub(super) struct OpenFailure(pub(super) OpenError);
+
+/// A database file and how to connect to it.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    durability: Durability,
+    busy_limit: Duration,
+}
+
+impl Database {
+    /// Makes the file if there is none, and brings the schema up to date.
+    pub(super) fn prepare(path: &Path, options: &SqliteOptions) -> Result<Self, OpenFailure> {
+        let found = rusqlite::version_number();
+        if found < MIN_SQLITE_VERSION {
+            return Err(OpenError::OldSqlite { found }.into());
+        }
+        // An absolute path is never one of SQLite's special names.
+        let database = Self {
+            path: std::path::absolute(path)?,
+            durability: options.durability,
+            busy_limit: Duration::from_millis(options.busy_limit_milliseconds.into()),
+        };
+        create(&database.path)?;
+        let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Before anything is changed, also the journal mode.
+        database.patiently(|| inspect(&connection))?;
+        database.patiently(|| use_wal(&connection))?;
+        database.patiently(|| migrate(&connection))?;
+        Ok(database)
+    }
+
+    /// A connection that writes. It waits for no lock by itself.
+    pub(super) fn writer(&self) -> Result<Connection, OpenFailure> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        self.patiently(|| {
+            known_schema(inspect(&connection)?)?;
+            Ok(connection.execute_batch(match self.durability {
+                Durability::Full => "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON",
+                Durability::Normal => "PRAGMA synchronous = NORMAL",
+            })?)
+        })?;
+        connection.execute_batch("PRAGMA foreign_keys = ON")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        Ok(connection)
+    }
+
+    /// A connection that reads.
+    pub(super) fn reader(&self) -> Result<Connection, OpenFailure> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        self.patiently(|| known_schema(inspect(&connection)?))?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        // A reader meets a lock only while the log is recovered after a crash, or put away.
+        connection.busy_timeout(self.busy_limit)?;
+        Ok(connection)
+    }
+
+    /// How long to wait for a lock.
+    pub(super) fn busy_limit(&self) -> Duration {
+        self.busy_limit
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection, OpenFailure> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // What is longer was not written by us.
+        let _ = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
+        connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+        Ok(connection)
+    }
+
+    /// Tries again while another process has the lock, up to the limit.
+    fn patiently<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<T, OpenFailure>,
+    ) -> Result<T, OpenFailure> {
+        let mut polls = polls(self.busy_limit);
+        loop {
+            match attempt() {
+                Err(OpenFailure(OpenError::Busy)) if 0 < polls => {
+                    polls -= 1;
+                    std::thread::sleep(BUSY_POLL);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// How often to look for a free lock within `limit`.
+pub(super) fn polls(limit: Duration) -> u128 {
+    limit.as_nanos() / BUSY_POLL.as_nanos()
+}
+
+/// Makes the file readable by its owner only; SQLite gives its other files the same mode.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            sync_directory(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file whose name is not on the disk is lost with everything in it.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The number of the schema, 0 for an empty file.
+fn inspect(connection: &Connection) -> Result<i64, OpenFailure> {
+    // One statement, so that another process's migration is seen whole or not at all.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id), \
+               (SELECT user_version FROM pragma_user_version), count(*) FROM sqlite_schema";
+    let (application, schema, objects): (i64, i64, i64) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if application == 0 && schema == 0 && objects == 0 {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign.into());
+    }
+    if KNOWN_SCHEMA < schema {
+        return Err(OpenError::NewerSchema { found: schema, known: KNOWN_SCHEMA }.into());
+    }
+    Ok(schema)
+}
+
+/// Refuses a file that was emptied or replaced behind our back.
+fn known_schema(found: i64) -> Result<(), OpenFailure> {
+    if found == KNOWN_SCHEMA { Ok(()) } else { Err(OpenError::Foreign.into()) }
+}
+
+fn use_wal(connection: &Connection) -> Result<(), OpenFailure> {
+    let sql = "PRAGMA journal_mode = WAL";
+    let mode: String = connection.query_row(sql, [], |row| row.get(0))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    Err(OpenError::Failed("the file system cannot keep a write-ahead log".into()).into())
+}
+
+/// Applies what is missing, each migration with its bookkeeping, all in one transaction.
+fn migrate(connection: &Connection) -> Result<(), OpenFailure> {
+    connection.execute_batch("PRAGMA synchronous = FULL; BEGIN IMMEDIATE")?;
+    let outcome = migrate_within(connection);
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+fn migrate_within(connection: &Connection) -> Result<(), OpenFailure> {
+    let found = inspect(connection)?;
+    let applied = usize::try_from(found).map_err(|_| OpenError::Foreign)?;
+    for migration in MIGRATIONS.iter().skip(applied) {
+        connection.execute_batch(migration)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", KNOWN_SCHEMA)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// The schema, one step a file; a step that was released never changes.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/0001.sql")];
+const KNOWN_SCHEMA: i64 = 1;
+
+/// "gpst" in ASCII, in the header of the file.
+const APPLICATION_ID: i64 = 0x6770_7374;
+/// 3.51.3, the first without the WAL-reset bug.
+const MIN_SQLITE_VERSION: i32 = 3_051_003;
+
+/// Pause between two looks at a lock that somebody else has.
+pub(super) const BUSY_POLL: Duration = Duration::from_micros(200);
+/// All statements there are fit.
+const STATEMENTS: usize = 64;
+/// Far above any value that we write.
+const MAX_VALUE_BYTES: i32 = 1 << 20;
+/// About 40 MB of log between checkpoints: fewer of them cost less, and a longer log more space.
+const CHECKPOINT_PAGES: i64 = 10_000;
+/// The log is cut to this after a checkpoint.
+const MAX_IDLE_WAL_BYTES: i64 = 64 << 20;
+const WRITER_CACHE_KIB: i64 = 64 << 10;
+const READER_CACHE_KIB: i64 = 16 << 10;
