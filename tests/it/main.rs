@@ -1,1 +1,3 @@
 //! Behaviour of the whole crate, one module a topic.
+
+mod stores;
