@@ -77,6 +77,8 @@
 
 pub mod credential;
 pub mod engine;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod model;
 pub mod rules;
 pub mod store;

@@ -15,6 +15,8 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod status;
 
+#[cfg(feature = "http")]
+pub(crate) use policy::parse_network;
 pub use policy::{
     AnonymousPolicy, AnonymousSignUpLimits, ApplicationType, Bucket, ClientPolicy, HttpPolicy,
     OnConflict, PasswordLimits, PasswordRules, Policy, PolicyError, PublicOrigin, RateLimits,

@@ -1,0 +1,187 @@
+//! Who makes a request: by access token, else by session cookie.
+
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::request::Parts;
+
+use super::Http;
+use super::answer::{self, Failure, Response};
+use super::cookie::Found;
+use super::oauth::OAuthError;
+use super::origin::Sender;
+use crate::credential::SessionToken;
+use crate::engine::{Caller, Error};
+use crate::model::SessionKind;
+use crate::rules::Rejection;
+
+/// The credential that a request comes with.
+pub(super) enum Presented {
+    Nothing,
+    Bearer(String),
+    Cookie(SessionToken),
+    /// A session cookie that cannot be one of ours.
+    NoToken,
+    /// Two session cookies; or one that a page elsewhere makes the browser send.
+    Unusable,
+}
+
+impl Http {
+    /// The credential of a request. A bearer token, where there is one, decides alone.
+    pub(super) fn presented(&self, parts: &Parts) -> Presented {
+        let mut authorizations = parts.headers.get_all(AUTHORIZATION).iter();
+        match (authorizations.next(), authorizations.next()) {
+            (Some(one), None) => {
+                // Another scheme is another door's business.
+                if let Some(token) = bearer(one.as_bytes()) {
+                    return Presented::Bearer(token.to_owned());
+                }
+            }
+            (Some(_), Some(_)) => return Presented::Bearer(String::new()),
+            (None, _) => {}
+        }
+        match self.site().cookies.session(&parts.headers) {
+            Found::Nothing => Presented::Nothing,
+            Found::Several => Presented::Unusable,
+            Found::One(text) => match SessionToken::parse(text) {
+                None => Presented::NoToken,
+                Some(_) if !parts.method.is_safe() && self.is_foreign(&parts.headers) => {
+                    Presented::Unusable
+                }
+                Some(token) => Presented::Cookie(token),
+            },
+        }
+    }
+
+    fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        match self.site().origins.sender(headers) {
+            Sender::Own | Sender::Listed | Sender::Unknown => false,
+            Sender::Foreign => true,
+        }
+    }
+
+    /// Who holds a session cookie; one of a refresh token's sessions does not count here.
+    pub(super) async fn caller_by_cookie(&self, token: &SessionToken) -> Result<Caller, Error> {
+        let caller = self.engine().authenticate(token).await?;
+        match caller.session.kind {
+            SessionKind::Cookie => Ok(caller),
+            SessionKind::Refresh(_) => Err(Error::Rejected(Rejection::SessionUnknown)),
+        }
+    }
+
+    /// The session token in a request's cookie, if there is exactly one that can be ours.
+    ///
+    /// The session may be over; [`caller`](Self::caller) says.
+    pub fn session_token(&self, headers: &HeaderMap) -> Option<SessionToken> {
+        match self.site().cookies.session(headers) {
+            Found::One(text) => SessionToken::parse(text),
+            Found::Nothing | Found::Several => None,
+        }
+    }
+
+    /// Who makes a request: by the access token in `Authorization`, else by the session cookie.
+    ///
+    /// `None` if the request comes with neither. A session cookie does not count when two of them are
+    /// sent, nor on a method that changes things when the request was made on an origin that the
+    /// policy does not name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if the credential does not count (any more), and the failures of the
+    /// engine's [`authenticate`](crate::Engine::authenticate) and
+    /// [`authenticate_access`](crate::Engine::authenticate_access).
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: at most the access to the session is not recorded.
+    pub async fn caller(&self, parts: &Parts) -> Result<Option<Caller>, Error> {
+        match self.presented(parts) {
+            Presented::Nothing | Presented::Unusable => Ok(None),
+            Presented::NoToken => Err(Error::Rejected(Rejection::SessionUnknown)),
+            Presented::Bearer(token) => self.engine().authenticate_access(&token).await.map(Some),
+            Presented::Cookie(token) => self.caller_by_cookie(&token).await.map(Some),
+        }
+    }
+}
+
+impl Http {
+    /// Who makes the request, where somebody must.
+    pub(super) async fn caller_or_refusal(&self, parts: &Parts) -> Result<Caller, OAuthError> {
+        let refusal = |rejection| OAuthError::of_session(Failure::Rejected(rejection));
+        let caller = match self.presented(parts) {
+            // Without any credential there is none to forget, and a client that keeps its session in
+            // a cookie learns that it has none.
+            Presented::Nothing | Presented::NoToken => {
+                return Err(refusal(Rejection::SessionUnknown));
+            }
+            Presented::Unusable => return Err(refusal(Rejection::AccessTokenInvalid)),
+            Presented::Bearer(token) => self.engine().authenticate_access(&token).await,
+            Presented::Cookie(token) => self.caller_by_cookie(&token).await,
+        };
+        caller.map_err(|error| OAuthError::of_session(error.into()))
+    }
+
+    /// The caller, or the response to who is none.
+    pub(crate) async fn any_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
+        self.caller_or_refusal(parts).await.map_err(refused)
+    }
+
+    /// The caller, or the response to who is none or anonymous.
+    pub(crate) async fn regular_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
+        let caller = self.any_user(parts).await?;
+        if caller.user.is_anonymous() {
+            let description = "only a regular user may do this";
+            let status = StatusCode::FORBIDDEN;
+            return Err(refused(OAuthError::new(status, "access_denied", description)));
+        }
+        Ok(caller)
+    }
+
+    /// The caller, if there is one.
+    pub(crate) async fn optional_user(
+        &self,
+        parts: &Parts,
+    ) -> Result<Option<Caller>, Box<Response>> {
+        match self.presented(parts) {
+            Presented::Nothing | Presented::NoToken | Presented::Unusable => Ok(None),
+            Presented::Bearer(_) => self.any_user(parts).await.map(Some),
+            Presented::Cookie(token) => {
+                match self.caller_by_cookie(&token).await.map_err(Failure::from) {
+                    Ok(caller) => Ok(Some(caller)),
+                    Err(
+                        failure @ (Failure::Rejected(Rejection::Disabled)
+                        | Failure::Later(_)
+                        | Failure::Broken(_)),
+                    ) => Err(refused(OAuthError::of_session(failure))),
+                    Err(Failure::Rejected(_)) => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+fn refused(error: OAuthError) -> Box<Response> {
+    let no_store = HeaderValue::from_static("no-store");
+    Box::new(answer::with_header(error.into_response(), CACHE_CONTROL, no_store))
+}
+
+/// The token of an `Authorization` header with the scheme `Bearer`, which may be empty.
+fn bearer(value: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(value).ok()?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_bearer_token_is_one() {
+        assert_eq!(bearer(b"Bearer abc"), Some("abc"));
+        assert_eq!(bearer(b"bearer  abc "), Some("abc"));
+        assert_eq!(bearer(b"Bearer "), Some(""));
+        assert_eq!(bearer(b"Bearer"), Some(""));
+        assert_eq!(bearer(b"Basic abc"), None);
+        assert_eq!(bearer(b"Bearerabc"), None);
+    }
+}

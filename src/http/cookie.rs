@@ -1,0 +1,220 @@
+//! The cookies that are set and read.
+
+use cookie::{Cookie, SameSite, time::Duration};
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+
+use super::limits::MAX_COOKIE_SECONDS;
+use crate::credential::SessionToken;
+use crate::rules::Policy;
+
+/// How cookies are named and flagged here.
+#[derive(Debug)]
+pub(super) struct Cookies {
+    prefix: String,
+    domain: Option<String>,
+    is_secure: bool,
+    session_seconds: Option<u64>,
+}
+
+/// What a request has under a cookie's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    Nothing,
+    One(&'a str),
+    /// Somebody on a neighbouring host or path has set a cookie of the same name; which of them is
+    /// ours cannot be told.
+    Several,
+}
+
+impl Cookies {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let is_secure = policy.public_origin.is_https();
+        let domain = policy.http.cookie_domain.clone();
+        // A browser takes a `__Host-` cookie from this host over TLS and from nobody else.
+        let host = if is_secure && domain.is_none() { "__Host-" } else { "" };
+        let lasts = !policy.session.use_session_cookie;
+        Self {
+            prefix: format!("{host}{}", policy.http.cookie_prefix),
+            domain,
+            is_secure,
+            session_seconds: lasts.then_some(policy.session.lifetime_seconds),
+        }
+    }
+
+    /// The cookies of a new session.
+    pub(super) fn of_session(&self, token: &SessionToken) -> Vec<HeaderValue> {
+        let lasting = self.session_seconds;
+        let session = self.build(SESSION, &token.reveal(), SameSite::Lax, lasting);
+        let strict = self.build(SAME_SITE_STRICT, "true", SameSite::Strict, lasting);
+        [session, strict].into_iter().flatten().collect()
+    }
+
+    /// What removes the cookies of a session.
+    pub(super) fn no_session(&self) -> Vec<HeaderValue> {
+        let session = self.build(SESSION, "", SameSite::Lax, Some(0));
+        let strict = self.build(SAME_SITE_STRICT, "", SameSite::Strict, Some(0));
+        [session, strict].into_iter().flatten().collect()
+    }
+
+    /// The cookie of a flow.
+    pub(super) fn of_flow(&self, id: &str, ticket: &str, seconds: u64) -> Option<HeaderValue> {
+        self.build(&format!("{FLOW}{id}"), ticket, SameSite::Lax, Some(seconds))
+    }
+
+    /// What removes the cookie of a flow.
+    pub(super) fn no_flow(&self, id: &str) -> Option<HeaderValue> {
+        self.build(&format!("{FLOW}{id}"), "", SameSite::Lax, Some(0))
+    }
+
+    /// The value of the session cookie.
+    pub(super) fn session<'a>(&self, headers: &'a HeaderMap) -> Found<'a> {
+        self.find(headers, SESSION)
+    }
+
+    /// Whether the browser says that it came here from our own site.
+    pub(super) fn is_same_site(&self, headers: &HeaderMap) -> bool {
+        self.find(headers, SAME_SITE_STRICT) == Found::One("true")
+    }
+
+    /// The ticket of a flow.
+    pub(super) fn flow<'a>(&self, headers: &'a HeaderMap, id: &str) -> Found<'a> {
+        self.find(headers, &format!("{FLOW}{id}"))
+    }
+
+    /// IDs and tickets of all flows in this browser.
+    pub(super) fn flows<'a>(&self, headers: &'a HeaderMap) -> Vec<(&'a str, &'a str)> {
+        let named = |(name, ticket): (&'a str, &'a str)| {
+            Some((name.strip_prefix(self.prefix.as_str())?.strip_prefix(FLOW)?, ticket))
+        };
+        pairs(headers).filter_map(named).collect()
+    }
+
+    fn find<'a>(&self, headers: &'a HeaderMap, name: &str) -> Found<'a> {
+        let mut values = pairs(headers)
+            .filter(|(other, _)| other.strip_prefix(self.prefix.as_str()) == Some(name))
+            .map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (None, _) => Found::Nothing,
+            (Some(value), None) => Found::One(value),
+            (Some(_), Some(_)) => Found::Several,
+        }
+    }
+
+    fn build(
+        &self,
+        name: &str,
+        value: &str,
+        same_site: SameSite,
+        seconds: Option<u64>,
+    ) -> Option<HeaderValue> {
+        let mut cookie = Cookie::build((format!("{}{name}", self.prefix), value))
+            .path("/")
+            .http_only(true)
+            .secure(self.is_secure)
+            .same_site(same_site);
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain.clone());
+        }
+        if let Some(seconds) = seconds {
+            let seconds = i64::try_from(seconds.min(MAX_COOKIE_SECONDS)).unwrap_or_default();
+            cookie = cookie.max_age(Duration::seconds(seconds));
+        }
+        HeaderValue::try_from(cookie.build().to_string()).ok()
+    }
+}
+
+/// Names and values of a request's cookies. Those that are not text are not ours.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let crumbs = headers.get_all(COOKIE).iter().flat_map(|header| {
+        header.as_bytes().split(|&byte| byte == b';').filter_map(|crumb| str::from_utf8(crumb).ok())
+    });
+    crumbs
+        .filter_map(|crumb| crumb.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim()))
+}
+
+const SESSION: &str = "session";
+const SAME_SITE_STRICT: &str = "same_site_strict";
+const FLOW: &str = "flow_";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SystemEntropy;
+
+    fn cookies(change: impl FnOnce(&mut Policy)) -> Cookies {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        Cookies::new(&policy)
+    }
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let values = values.iter().map(|value| (COOKIE, HeaderValue::from_str(value).unwrap()));
+        values.collect()
+    }
+
+    fn lines(values: Vec<HeaderValue>, token: &SessionToken) -> Vec<String> {
+        let line = |value: HeaderValue| value.to_str().unwrap().replace(&*token.reveal(), "TOKEN");
+        values.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn over_https_a_session_cookie_is_bound_to_the_host() {
+        let token = SessionToken::draw(&SystemEntropy).unwrap();
+        let cookies = cookies(|policy| policy.public_origin = "https://example.com".into());
+        assert_eq!(
+            lines(cookies.of_session(&token), &token),
+            [
+                "__Host-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31449600",
+                "__Host-same_site_strict=true; HttpOnly; SameSite=Strict; Secure; Path=/; \
+                 Max-Age=31449600",
+            ]
+        );
+        assert_eq!(
+            lines(cookies.no_session(), &token)[0],
+            "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn a_cookie_domain_prefix_and_browser_session_are_the_policy_s() {
+        let token = SessionToken::draw(&SystemEntropy).unwrap();
+        let cookies = cookies(|policy| {
+            policy.public_origin = "https://auth.example.com".into();
+            policy.http.cookie_domain = Some("example.com".to_owned());
+            policy.http.cookie_prefix = "app_".to_owned();
+            policy.session.use_session_cookie = true;
+        });
+        assert_eq!(
+            lines(cookies.of_session(&token), &token)[0],
+            "app_session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"
+        );
+    }
+
+    #[test]
+    fn over_https_only_the_prefixed_name_is_read() {
+        let cookies = cookies(|policy| policy.public_origin = "https://example.com".into());
+        assert_eq!(cookies.session(&headers(&["session=a"])), Found::Nothing);
+        let both = headers(&["session=a; __Host-session=b"]);
+        assert_eq!(cookies.session(&both), Found::One("b"));
+    }
+
+    #[test]
+    fn two_cookies_of_one_name_are_neither() {
+        let cookies = cookies(|_| {});
+        assert_eq!(cookies.session(&headers(&["session=a; session=b"])), Found::Several);
+        assert_eq!(cookies.session(&headers(&["session=a", "session=a"])), Found::Several);
+        assert_eq!(cookies.session(&headers(&["x=1;session=a; y"])), Found::One("a"));
+        assert_eq!(
+            cookies.session(&headers(&["=session=a", "Session=a", "session"])),
+            Found::Nothing
+        );
+    }
+
+    #[test]
+    fn no_cookie_outlives_400_days() {
+        let token = SessionToken::draw(&SystemEntropy).unwrap();
+        let cookies = cookies(|policy| policy.session.lifetime_seconds = u64::MAX);
+        assert!(lines(cookies.of_session(&token), &token)[0].ends_with("; Max-Age=34560000"));
+    }
+}

@@ -1,0 +1,102 @@
+//! `/oauth2/end_session`: logs a browser out.
+
+use http::header::SET_COOKIE;
+
+use super::Http;
+use super::answer::{self, Failure, Response};
+use super::call::Call;
+use super::cookie::Found;
+use super::fields::Fields;
+use super::limits::MAX_STATE_BYTES;
+use super::origin::Sender;
+use super::pages::{Page, Problem, SignOutPage};
+use super::redirect::with_query;
+use super::route::Endpoint;
+use crate::credential::SessionToken;
+use crate::engine::Error;
+use crate::model::UserId;
+use crate::rules::Rejection;
+
+pub(super) async fn end_session(http: &Http, call: &Call) -> Response {
+    answer(http, call).await.unwrap_or_else(|problem| http.problem(&problem))
+}
+
+async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
+    let fields = call.fields().map_err(|error| Problem::InvalidRequest(error.message()))?;
+    let target = target(http, &fields);
+    let token = match http.site().cookies.session(call.headers()) {
+        Found::One(text) => SessionToken::parse(text),
+        Found::Nothing | Found::Several => None,
+    };
+    // No cookie is taken away that was not sent: a form elsewhere makes a browser come here without it.
+    let Some(token) = token else { return Ok(answer::see_other(&target)) };
+    let user = match http.caller_by_cookie(&token).await.map_err(Failure::from) {
+        Ok(caller) => Some(caller.user.id),
+        // A disabled guest has nothing but its session for the day it is enabled again.
+        Err(Failure::Rejected(Rejection::Disabled)) => None,
+        Err(Failure::Rejected(_)) => return Ok(leave(http, &target)),
+        Err(Failure::Later(cause)) => return Err(Problem::Later(cause)),
+        Err(Failure::Broken(cause)) => return Err(Problem::Broken(cause)),
+    };
+    let is_confirmed = call.is_post() && fields.get("confirm") == Some("true");
+    if is_confirmed {
+        refuse_foreign_form(http, call)?;
+    }
+    let hinted = fields.get("id_token_hint").and_then(|hint| named_by(http, hint));
+    // Elsewhere a page can make a browser come here, but cannot know the ID token, and the strict
+    // cookie stays behind.
+    if is_confirmed
+        || (user.is_some() && hinted == user)
+        || http.site().cookies.is_same_site(call.headers())
+    {
+        http.engine().sign_out(&token).await.map_err(problem)?;
+        return Ok(leave(http, &target));
+    }
+    let page = Page::SignOut(SignOutPage {
+        action: Endpoint::EndSession.path(),
+        post_logout_redirect_uri: fields.get("post_logout_redirect_uri"),
+        state: fields.get("state"),
+    });
+    Ok(http.page(http::StatusCode::OK, &page, Some(&target)))
+}
+
+/// The user whom an ID token of ours names.
+fn named_by(http: &Http, id_token: &str) -> Option<UserId> {
+    http.engine().id_token_claims(id_token)?.get("sub")?.as_str()?.parse().ok()
+}
+
+/// Where the browser goes afterwards: to a URI that a client has registered, or to our own front page.
+fn target(http: &Http, fields: &Fields) -> String {
+    let policy = http.engine().policy();
+    let mut registered = policy.clients.iter().flat_map(|client| &client.post_logout_redirect_uris);
+    let wanted = fields.get("post_logout_redirect_uri");
+    match wanted.and_then(|wanted| registered.find(|uri| *uri == wanted)) {
+        Some(uri) => {
+            let state = fields.get("state").filter(|state| state.len() <= MAX_STATE_BYTES);
+            with_query(uri, &[("state", state)])
+        }
+        None => format!("{}/", policy.public_origin.as_str()),
+    }
+}
+
+fn refuse_foreign_form(http: &Http, call: &Call) -> Result<(), Problem> {
+    match http.site().origins.sender(call.headers()) {
+        Sender::Own => Ok(()),
+        Sender::Listed | Sender::Foreign | Sender::Unknown => Err(Problem::ForeignForm),
+    }
+}
+
+fn leave(http: &Http, target: &str) -> Response {
+    let mut response = answer::see_other(target);
+    let cookies = http.clear_session_cookies();
+    response.headers_mut().extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+    response
+}
+
+fn problem(error: Error) -> Problem {
+    match Failure::from(error) {
+        Failure::Rejected(_) => Problem::FlowOver,
+        Failure::Later(cause) => Problem::Later(cause),
+        Failure::Broken(cause) => Problem::Broken(cause),
+    }
+}

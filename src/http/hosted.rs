@@ -1,0 +1,181 @@
+//! The sign-up and log-in pages: showing them, and taking what was filled in.
+
+use http::header::SET_COOKIE;
+
+use super::Http;
+use super::answer::{self, BUSY_SECONDS, Cause, Failure, LIMITED_SECONDS, Response};
+use super::call::{Call, FormError};
+use super::flow::{self, Request};
+use super::origin::Sender;
+use super::pages::{Alert, FormPage, GuestNote, Page, Problem};
+use super::redirect::with_query;
+use super::route::Endpoint;
+use crate::engine::{Credential, Error, Guest, Opened, SignedIn};
+use crate::model::{LoginId, LoginIdType};
+use crate::rules::{OnConflict, Rejection};
+
+pub(super) async fn sign_up(http: &Http, call: &Call) -> Response {
+    visit(http, call, Kind::SignUp).await.unwrap_or_else(|problem| http.problem(&problem))
+}
+
+pub(super) async fn log_in(http: &Http, call: &Call) -> Response {
+    visit(http, call, Kind::LogIn).await.unwrap_or_else(|problem| http.problem(&problem))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    SignUp,
+    LogIn,
+}
+
+/// A page of one flow, ready to be shown.
+struct Visit<'a> {
+    http: &'a Http,
+    kind: Kind,
+    id: String,
+    request: Request,
+    guest: Option<Guest>,
+}
+
+async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem> {
+    if call.is_post() {
+        refuse_foreign_form(http, call)?;
+    }
+    let found = flow::find(http, call)?;
+    let (request, id, guest) = flow::guest(http, call, found).await?;
+    let visit = Visit { http, kind, id, request, guest };
+    if call.is_post() { visit.submit(call).await } else { Ok(visit.show("", None, None)) }
+}
+
+/// Only our own pages send our forms; a page elsewhere must not sign anybody in.
+fn refuse_foreign_form(http: &Http, call: &Call) -> Result<(), Problem> {
+    match http.site().origins.sender(call.headers()) {
+        Sender::Own => Ok(()),
+        Sender::Listed | Sender::Foreign | Sender::Unknown => Err(Problem::ForeignForm),
+    }
+}
+
+impl Visit<'_> {
+    async fn submit(&self, call: &Call) -> Result<Response, Problem> {
+        let form = match call.form() {
+            Ok(form) => form,
+            Err(FormError::NotAForm) => {
+                return Err(Problem::InvalidRequest(FormError::NotAForm.message()));
+            }
+            Err(FormError::Fields(_)) => return Ok(self.refuse("", Alert::Incomplete)),
+        };
+        let email = form.get("email").unwrap_or_default();
+        let Some(password) = form.get("password").filter(|_| !email.is_empty()) else {
+            return Ok(self.refuse(email, Alert::Incomplete));
+        };
+        let Ok(login_id) = LoginId::parse(LoginIdType::Email, email) else {
+            return Ok(self.refuse(email, Alert::EmailInvalid));
+        };
+        let credential = Credential::password(login_id, password);
+        match self.decide(credential, call).await.map_err(Failure::from) {
+            Ok(signed_in) => Ok(self.leave(&signed_in)),
+            Err(Failure::Rejected(rejection)) => Ok(self.refuse(email, self.alert(rejection))),
+            Err(Failure::Later(cause)) => Ok(self.show(email, Some(Alert::TryLater), Some(cause))),
+            Err(Failure::Broken(cause)) => Ok(self.show(email, Some(Alert::Failed), Some(cause))),
+        }
+    }
+
+    async fn decide(&self, credential: Credential, call: &Call) -> Result<SignedIn, Error> {
+        let engine = self.http.engine();
+        let open = self.request.open().ok_or(Error::Rejected(Rejection::ClientUnknown))?;
+        match (self.kind, &self.guest) {
+            (Kind::SignUp, Some(guest)) => {
+                engine.promote(guest, credential, open, call.address).await
+            }
+            (Kind::SignUp, None) => engine.sign_up(credential, open, call.address).await,
+            (Kind::LogIn, guest) => {
+                engine.sign_in(credential, guest.as_ref(), open, call.address).await
+            }
+        }
+    }
+
+    /// Back to the application.
+    fn leave(&self, signed_in: &SignedIn) -> Response {
+        let state = self.request.state.as_deref();
+        let (code, cookies) = match &signed_in.opened {
+            Opened::Code(code) => (Some(code.text.as_str()), Vec::new()),
+            Opened::Session { token, .. } => (None, self.http.session_cookies(token)),
+        };
+        let parameters = [("code", code), ("state", state)];
+        let mut response = answer::see_other(&with_query(&self.request.redirect_uri, &parameters));
+        let headers = response.headers_mut();
+        let over = self.http.site().cookies.no_flow(&self.id);
+        headers.extend(cookies.into_iter().chain(over).map(|cookie| (SET_COOKIE, cookie)));
+        response
+    }
+
+    fn refuse(&self, email: &str, alert: Alert) -> Response {
+        self.show(email, Some(alert), None)
+    }
+
+    fn show(&self, email: &str, alert: Option<Alert>, cause: Option<Cause>) -> Response {
+        let (here, other) = match self.kind {
+            Kind::SignUp => (Endpoint::SignUpPage, Endpoint::LogInPage),
+            Kind::LogIn => (Endpoint::LogInPage, Endpoint::SignUpPage),
+        };
+        let address = |page: Endpoint| format!("{}?flow={}", page.path(), self.id);
+        let joins = self.kind == Kind::LogIn && self.guest.is_some();
+        let form = FormPage {
+            action: &address(here),
+            other_page: &address(other),
+            client_id: &self.request.client,
+            email,
+            alert,
+            guest: if joins { self.http.joins() } else { GuestNote::Nothing },
+        };
+        let page = match self.kind {
+            Kind::SignUp => Page::SignUp(form),
+            Kind::LogIn => Page::LogIn(form),
+        };
+        let status = alert.map_or(http::StatusCode::OK, Alert::status);
+        let response = self.http.page(status, &page, Some(&self.request.redirect_uri));
+        let response = answer::because(response, cause);
+        match alert {
+            Some(Alert::TryLater) => answer::retry_after(response, BUSY_SECONDS),
+            Some(Alert::LimitReached) => answer::retry_after(response, LIMITED_SECONDS),
+            Some(_) | None => response,
+        }
+    }
+
+    fn alert(&self, rejection: Rejection) -> Alert {
+        let policy = self.http.engine().policy();
+        match rejection {
+            Rejection::Denied | Rejection::UserUnknown | Rejection::NoPassword => Alert::Denied,
+            Rejection::Disabled => Alert::Disabled,
+            Rejection::IdentityTaken => match (self.kind, policy.anonymous.on_conflict) {
+                (Kind::LogIn, _) => Alert::GuestCannotJoin,
+                (Kind::SignUp, OnConflict::Error) => Alert::EmailTaken,
+                (Kind::SignUp, OnConflict::Login) => Alert::EmailTakenLogIn,
+            },
+            Rejection::PasswordTooShort => {
+                Alert::PasswordTooShort { least: policy.password.min_length }
+            }
+            Rejection::PasswordTooLong => Alert::PasswordTooLong,
+            Rejection::LimitReached => Alert::LimitReached,
+            Rejection::AlreadyPromoted
+            | Rejection::AlreadyMerged
+            | Rejection::Deleted
+            | Rejection::Collected
+            | Rejection::NotAnonymous
+            | Rejection::SessionUnknown
+            | Rejection::SessionExpired
+            | Rejection::SessionSuperseded
+            | Rejection::TicketInvalid
+            | Rejection::TicketExpired
+            | Rejection::TicketSpent => Alert::GuestOver,
+            Rejection::AccessTokenExpired
+            | Rejection::AccessTokenInvalid
+            | Rejection::AnonymousDisabled
+            | Rejection::ClientUnknown
+            | Rejection::ClientNotAllowed
+            | Rejection::ClientMismatch
+            | Rejection::DeviceKeyNeeded
+            | Rejection::ActionMismatch => Alert::Failed,
+        }
+    }
+}

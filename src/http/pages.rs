@@ -1,0 +1,294 @@
+//! The pages that people see: what is on them, and our own way to write them.
+
+mod html;
+
+use http::StatusCode;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+};
+
+use super::Http;
+use super::answer::{self, Cause, Response};
+use super::redirect::csp_source;
+use crate::rules::OnConflict;
+
+/// Writes the pages. A host gives its own to [`Http::with_pages`].
+///
+/// # What must hold
+///
+/// A form is sent with POST to the [`action`](FormPage::action) of its page, with the fields named
+/// here; whatever comes from the page's fields is escaped. The content security policy lets the page
+/// load styles and images of this origin, and run no script at all.
+///
+/// # What breaks otherwise
+///
+/// People cannot sign up; what somebody writes into a field or an address becomes part of the page.
+pub trait Pages: std::fmt::Debug + Send + Sync + 'static {
+    /// The HTML of a page.
+    fn html(&self, page: &Page<'_>) -> String;
+}
+
+/// Our own pages: plain forms that need no script.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainPages;
+
+impl Pages for PlainPages {
+    fn html(&self, page: &Page<'_>) -> String {
+        html::page(page)
+    }
+}
+
+/// What is on a page.
+#[derive(Debug)]
+pub enum Page<'a> {
+    /// Fields `email` and `password`, to become a regular user.
+    SignUp(FormPage<'a>),
+    /// Fields `email` and `password`, of a user that there is.
+    LogIn(FormPage<'a>),
+    /// Asks whether to log out. Fields `confirm=true` and the page's own.
+    SignOut(SignOutPage<'a>),
+    /// Says why there is nothing to fill in.
+    Problem(&'a Problem),
+}
+
+/// The form of the sign-up or log-in page.
+#[derive(Debug)]
+pub struct FormPage<'a> {
+    /// Where the form is sent to.
+    pub action: &'a str,
+    /// Where the other of the two pages is.
+    pub other_page: &'a str,
+    /// The client that the person comes from.
+    pub client_id: &'a str,
+    /// The e-mail address that was sent before; empty at first. It may be anything at all.
+    pub email: &'a str,
+    /// Why what was sent before was refused.
+    pub alert: Option<Alert>,
+    /// What happens to what the person did as a guest.
+    pub guest: GuestNote,
+}
+
+/// What happens to what the person did as a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestNote {
+    /// The person is no guest, or stays the same user.
+    Nothing,
+    /// It will be joined to the account that the person logs in to.
+    Joins,
+}
+
+impl GuestNote {
+    /// The note for people to read, if there is one.
+    pub const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Joins => Some(
+                "What you did as a guest on this device will be joined to the account you log in to.",
+            ),
+        }
+    }
+}
+
+/// Asks whether to log out.
+#[derive(Debug)]
+pub struct SignOutPage<'a> {
+    /// Where the form is sent to.
+    pub action: &'a str,
+    /// Where the browser goes afterwards; sent as `post_logout_redirect_uri` if there is one.
+    pub post_logout_redirect_uri: Option<&'a str>,
+    /// What the browser takes there; sent as `state` if there is one.
+    pub state: Option<&'a str>,
+}
+
+/// Why a form was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alert {
+    /// A field is empty, or the form cannot be read.
+    Incomplete,
+    /// What was given is no e-mail address.
+    EmailInvalid,
+    /// The password has too few characters.
+    PasswordTooShort {
+        /// The least there must be.
+        least: u32,
+    },
+    /// The password has too many characters.
+    PasswordTooLong,
+    /// No user has this e-mail address and this password.
+    Denied,
+    /// Another user has the e-mail address, and the policy answers that with an error.
+    EmailTaken,
+    /// Another user has the e-mail address; logging in joins the guest to it.
+    EmailTakenLogIn,
+    /// The person is a guest, and the policy joins no guest to a user that there is.
+    GuestCannotJoin,
+    /// The guest was promoted or merged meanwhile, perhaps in another tab.
+    GuestOver,
+    /// The user is locked out.
+    Disabled,
+    /// Too many attempts.
+    LimitReached,
+    /// It may succeed in a moment.
+    TryLater,
+    /// It did not succeed, and the operator has to look.
+    Failed,
+}
+
+impl Alert {
+    /// The alert for people to read.
+    pub fn text(self) -> String {
+        let text = match self {
+            Self::Incomplete => "Enter an e-mail address and a password.",
+            Self::EmailInvalid => "This is not an e-mail address that we can accept.",
+            Self::PasswordTooShort { least } => {
+                return format!("The password is too short: use at least {least} characters.");
+            }
+            Self::PasswordTooLong => "The password is too long.",
+            Self::Denied => "The e-mail address or the password is wrong.",
+            Self::EmailTaken => {
+                "This e-mail address cannot be used. If the account is yours, log in to it from the \
+                 application instead."
+            }
+            Self::EmailTakenLogIn => {
+                "There is already an account with this e-mail address. If it is yours, log in instead."
+            }
+            Self::GuestCannotJoin => {
+                "You are using the application as a guest, and that cannot be joined to an account \
+                 that you already have. You are still a guest, and nothing has changed."
+            }
+            Self::GuestOver => {
+                "You have already signed up, perhaps in another tab. Go back to the application."
+            }
+            Self::Disabled => "This account is locked.",
+            Self::LimitReached => "Too many attempts. Wait a minute and try again.",
+            Self::TryLater => "This did not work. Try again in a moment.",
+            Self::Failed => "This did not work. It is not your fault.",
+        };
+        text.to_owned()
+    }
+
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::Incomplete
+            | Self::EmailInvalid
+            | Self::PasswordTooShort { .. }
+            | Self::PasswordTooLong => StatusCode::BAD_REQUEST,
+            Self::Denied | Self::Disabled => StatusCode::FORBIDDEN,
+            Self::EmailTaken | Self::EmailTakenLogIn | Self::GuestCannotJoin | Self::GuestOver => {
+                StatusCode::CONFLICT
+            }
+            Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
+            Self::TryLater => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// Why there is nothing to fill in.
+#[derive(Clone, Debug)]
+pub enum Problem {
+    /// The request cannot be; the text says why, in the words of developers.
+    InvalidRequest(&'static str),
+    /// The flow has ended, or is not this browser's.
+    FlowOver,
+    /// The flow is for another guest than the one whose cookie this browser has.
+    NotYourGuest,
+    /// The form was not sent by our own page.
+    ForeignForm,
+    /// It may succeed in a moment.
+    Later(Cause),
+    /// The operator has to look.
+    Broken(Cause),
+}
+
+impl Problem {
+    /// The problem for people to read.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => {
+                "The application has made a request that cannot be answered."
+            }
+            Self::FlowOver => "This page has expired. Go back to the application and start again.",
+            Self::NotYourGuest => {
+                "This page belongs to another guest. Go back to the application and start again."
+            }
+            Self::ForeignForm => "This form was not sent from our own page, and was ignored.",
+            Self::Later(_) => "This did not work. Try again in a moment.",
+            Self::Broken(_) => "This did not work. It is not your fault.",
+        }
+    }
+
+    /// What a developer needs to know.
+    pub fn detail(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidRequest(detail) => Some(detail),
+            Self::FlowOver
+            | Self::NotYourGuest
+            | Self::ForeignForm
+            | Self::Later(_)
+            | Self::Broken(_) => None,
+        }
+    }
+
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidRequest(_) | Self::FlowOver => StatusCode::BAD_REQUEST,
+            Self::NotYourGuest | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Later(cause) | Self::Broken(cause) => Some(cause.clone()),
+            Self::InvalidRequest(_) | Self::FlowOver | Self::NotYourGuest | Self::ForeignForm => {
+                None
+            }
+        }
+    }
+}
+
+impl Http {
+    /// A page with the headers that every page has. `leads_to` is where its form goes in the end.
+    pub(super) fn page(
+        &self,
+        status: StatusCode,
+        page: &Page<'_>,
+        leads_to: Option<&str>,
+    ) -> Response {
+        let body = self.pages.html(page).into_bytes();
+        let mut response = answer::with_body(status, "text/html; charset=utf-8", body);
+        let headers = response.headers_mut();
+        let beyond = leads_to.and_then(csp_source).map(|source| format!(" {source}"));
+        let policy = format!(
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{}; \
+             frame-ancestors 'none'; base-uri 'none'",
+            beyond.unwrap_or_default()
+        );
+        if let Ok(policy) = HeaderValue::try_from(policy) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        // With "no-referrer" Chromium would send `Origin: null` along with our own forms.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        response
+    }
+
+    /// What happens, when somebody logs in, to what they did as a guest.
+    pub(super) fn joins(&self) -> GuestNote {
+        match self.engine().policy().anonymous.on_conflict {
+            OnConflict::Login => GuestNote::Joins,
+            OnConflict::Error => GuestNote::Nothing,
+        }
+    }
+}
+
+/// The stylesheet of our own pages.
+pub(super) fn style() -> Response {
+    let body = include_str!("pages/style.css").as_bytes().to_vec();
+    let response = answer::with_body(StatusCode::OK, "text/css; charset=utf-8", body);
+    answer::with_header(response, CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"))
+}
+
+const FRAME_OPTIONS: HeaderName = HeaderName::from_static("x-frame-options");

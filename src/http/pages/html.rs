@@ -1,0 +1,175 @@
+//! Our own pages, as HTML.
+
+use std::borrow::Cow;
+
+use super::{FormPage, Page, Problem, SignOutPage};
+use crate::http::route::Endpoint;
+
+/// The HTML of a page.
+pub(super) fn page(page: &Page<'_>) -> String {
+    match page {
+        Page::SignUp(form) => document("Sign up", &credential(form, &SIGN_UP)),
+        Page::LogIn(form) => document("Log in", &credential(form, &LOG_IN)),
+        Page::SignOut(form) => document("Log out", &sign_out(form)),
+        Page::Problem(one) => document("This page cannot be shown", &problem(one)),
+    }
+}
+
+/// What differs between the two forms.
+struct Words {
+    button: &'static str,
+    password: &'static str,
+    question: &'static str,
+    other: &'static str,
+}
+
+const SIGN_UP: Words = Words {
+    button: "Sign up",
+    password: "new-password",
+    question: "Do you have an account?",
+    other: "Log in",
+};
+
+const LOG_IN: Words = Words {
+    button: "Log in",
+    password: "current-password",
+    question: "Are you new here?",
+    other: "Sign up",
+};
+
+fn document(title: &str, body: &str) -> String {
+    let style = Endpoint::Style.path();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n\
+         <link rel=\"stylesheet\" href=\"{style}\">\n</head>\n<body>\n<main>\n\
+         <h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
+    )
+}
+
+fn credential(form: &FormPage<'_>, words: &Words) -> String {
+    let alert = form.alert.map(|alert| {
+        format!("<p class=\"alert\" role=\"alert\" id=\"alert\">{}</p>\n", escape(&alert.text()))
+    });
+    let note = form.guest.text();
+    let note = note.map(|note| format!("<p class=\"note\">{}</p>\n", escape(note)));
+    let described = if alert.is_some() { " aria-describedby=\"alert\"" } else { "" };
+    // The keyboard starts where something is missing.
+    let (on_email, on_password) =
+        if form.email.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
+    let Words { button, password, question, other } = words;
+    format!(
+        "{alert}{note}<form method=\"post\" action=\"{action}\">\n\
+         <label for=\"email\">Email</label>\n\
+         <input id=\"email\" name=\"email\" type=\"email\" inputmode=\"email\" autocomplete=\"username\" \
+         autocapitalize=\"none\" spellcheck=\"false\" required{on_email}{described} value=\"{email}\">\n\
+         <label for=\"password\">Password</label>\n\
+         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" \
+         required{on_password}{described}>\n\
+         <button type=\"submit\">{button}</button>\n</form>\n\
+         <p class=\"other\">{question} <a href=\"{other_page}\">{other}</a></p>\n",
+        alert = alert.unwrap_or_default(),
+        note = note.unwrap_or_default(),
+        action = escape(form.action),
+        email = escape(form.email),
+        other_page = escape(form.other_page),
+    )
+}
+
+fn sign_out(form: &SignOutPage<'_>) -> String {
+    let hidden = |name: &str, value: Option<&str>| {
+        let input = value.map(|value| {
+            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escape(value))
+        });
+        input.unwrap_or_default()
+    };
+    format!(
+        "<p>Do you want to log out?</p>\n<form method=\"post\" action=\"{action}\">\n\
+         <input type=\"hidden\" name=\"confirm\" value=\"true\">\n{uri}{state}\
+         <button type=\"submit\">Log out</button>\n</form>\n",
+        action = escape(form.action),
+        uri = hidden("post_logout_redirect_uri", form.post_logout_redirect_uri),
+        state = hidden("state", form.state),
+    )
+}
+
+fn problem(problem: &Problem) -> String {
+    let detail = problem.detail();
+    let detail = detail.map(|detail| format!("<p class=\"note\">{}</p>\n", escape(detail)));
+    format!(
+        "<p class=\"alert\" role=\"alert\">{}</p>\n{}",
+        escape(problem.text()),
+        detail.unwrap_or_default()
+    )
+}
+
+/// The text as it stands in an element or in an attribute in double or single quotes.
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::pages::{Alert, GuestNote};
+
+    fn form(email: &str) -> FormPage<'_> {
+        FormPage {
+            action: "/oauth2/signup?flow=ab",
+            other_page: "/oauth2/login?flow=ab",
+            client_id: "web",
+            email,
+            alert: Some(Alert::EmailInvalid),
+            guest: GuestNote::Joins,
+        }
+    }
+
+    #[test]
+    fn what_somebody_typed_stays_text() {
+        let hostile = "\"><script>alert('1')</script>&amp;";
+        let html = page(&Page::LogIn(form(hostile)));
+        assert!(!html.contains("<script"));
+        assert!(html.contains(
+            "value=\"&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;\""
+        ));
+        let sign_out = SignOutPage {
+            action: "/",
+            post_logout_redirect_uri: Some(hostile),
+            state: Some(hostile),
+        };
+        assert!(!page(&Page::SignOut(sign_out)).contains("<script"));
+    }
+
+    #[test]
+    fn a_form_can_be_used_by_everybody() {
+        let html = page(&Page::SignUp(form("")));
+        for part in [
+            "<label for=\"email\">Email</label>",
+            "<label for=\"password\">Password</label>",
+            "<button type=\"submit\">Sign up</button>",
+            "role=\"alert\"",
+            "autocomplete=\"new-password\"",
+            "<a href=\"/oauth2/login?flow=ab\">Log in</a>",
+            "<html lang=\"en\">",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        assert_eq!(html.matches("<button").count(), 1);
+        assert!(page(&Page::LogIn(form(""))).contains("autocomplete=\"current-password\""));
+    }
+}
