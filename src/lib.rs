@@ -75,6 +75,8 @@
 //!
 //! A feature adds; none changes what is there without it.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod credential;
 pub mod engine;
 #[cfg(feature = "http")]

@@ -1,0 +1,68 @@
+//! An axum router over the endpoints, and extractors for a host's own handlers.
+//!
+//! ```no_run
+//! use axum::extract::FromRef;
+//! use axum::routing::get;
+//! use guestpass::axum::{AnyUser, RegularUser, router};
+//! use guestpass::http::Http;
+//!
+//! #[derive(Clone)]
+//! struct Application {
+//!     http: Http,
+//! }
+//!
+//! impl FromRef<Application> for Http {
+//!     fn from_ref(application: &Application) -> Self {
+//!         application.http.clone()
+//!     }
+//! }
+//!
+//! async fn basket(AnyUser(caller): AnyUser) -> String {
+//!     format!("the basket of {}", caller.user.id)
+//! }
+//!
+//! async fn order(RegularUser(caller): RegularUser) -> String {
+//!     format!("an order of {}", caller.user.id)
+//! }
+//!
+//! fn application(http: Http) -> axum::Router {
+//!     let pages = axum::Router::new().route("/basket", get(basket)).route("/order", get(order));
+//!     pages.with_state(Application { http: http.clone() }).merge(router(http))
+//! }
+//! ```
+
+mod user;
+
+use std::net::SocketAddr;
+
+use ::axum::Router;
+use ::axum::body::{Body, to_bytes};
+use ::axum::extract::{ConnectInfo, Request, State};
+use ::axum::response::Response;
+use ::axum::routing::any;
+
+pub use user::{AnyUser, OptionalUser, RegularUser, UserRejection};
+
+use crate::http::{Http, MAX_BODY_BYTES};
+
+/// The endpoints as a router, to be merged at the root of the host's.
+///
+/// The peer's address comes from [`ConnectInfo<SocketAddr>`], so the host serves with
+/// `into_make_service_with_connect_info::<SocketAddr>()`; without it no limit counts by address.
+pub fn router(http: Http) -> Router {
+    Http::routes()
+        .fold(Router::new(), |router, path| router.route(path, any(answer)))
+        .with_state(http)
+}
+
+async fn answer(State(http): State<Http>, request: Request) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| address.ip());
+    let (parts, body) = request.into_parts();
+    // Reading stops at the limit, whatever length the request announces.
+    let response = match to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => http.respond(Request::from_parts(parts, body.into()), peer).await,
+        Err(_) => http.refuse_body(&parts),
+    };
+    response.map(Body::from)
+}

@@ -1,0 +1,83 @@
+//! Extractors: a handler names in its signature who may call it.
+
+use ::axum::body::Body;
+use ::axum::extract::{FromRef, FromRequestParts};
+use ::axum::response::{IntoResponse, Response};
+use ::http::request::Parts;
+
+use crate::engine::Caller;
+use crate::http::{self, Http};
+
+/// Somebody with a session, anonymous or regular.
+///
+/// By the access token in `Authorization`, else by the session cookie; see [`Http::caller`] for when a
+/// cookie does not count. Anybody else is refused with status 401, a disabled user with 403.
+#[derive(Clone, Debug)]
+pub struct AnyUser(pub Caller);
+
+/// A regular user with a session. Anonymous users are refused with status 403, others as by [`AnyUser`].
+#[derive(Clone, Debug)]
+pub struct RegularUser(pub Caller);
+
+/// Whoever calls, with or without a session.
+///
+/// A cookie whose session is over counts as none. An access token that does not count is refused with
+/// status 401, so that its holder renews it.
+#[derive(Clone, Debug)]
+pub struct OptionalUser(pub Option<Caller>);
+
+/// Why a handler was not called, as the response that says so.
+#[derive(Debug)]
+pub struct UserRejection(Box<http::Response>);
+
+impl UserRejection {
+    /// The response.
+    pub fn into_inner(self) -> http::Response {
+        *self.0
+    }
+}
+
+impl IntoResponse for UserRejection {
+    fn into_response(self) -> Response {
+        self.0.map(Body::from)
+    }
+}
+
+impl<S> FromRequestParts<S> for AnyUser
+where
+    S: Send + Sync,
+    Http: FromRef<S>,
+{
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UserRejection> {
+        let caller = Http::from_ref(state).any_user(parts).await;
+        caller.map(Self).map_err(UserRejection)
+    }
+}
+
+impl<S> FromRequestParts<S> for RegularUser
+where
+    S: Send + Sync,
+    Http: FromRef<S>,
+{
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UserRejection> {
+        let caller = Http::from_ref(state).regular_user(parts).await;
+        caller.map(Self).map_err(UserRejection)
+    }
+}
+
+impl<S> FromRequestParts<S> for OptionalUser
+where
+    S: Send + Sync,
+    Http: FromRef<S>,
+{
+    type Rejection = UserRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UserRejection> {
+        let caller = Http::from_ref(state).optional_user(parts).await;
+        caller.map(Self).map_err(UserRejection)
+    }
+}
