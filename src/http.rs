@@ -2,7 +2,7 @@
 //!
 //! Nothing here opens a socket or names a web framework: [`Http::respond`] turns one
 //! [`http::Request`] into one [`http::Response`], and an adapter such as
-//! [`axum`](crate::axum) carries them. A host that signs people up itself, in its own handlers, sets
+//! `guestpass::axum` carries them. A host that signs people up itself, in its own handlers, sets
 //! the cookies with [`Http::session_cookies`] and finds out who asks with [`Http::caller`].
 //!
 //! Everything absolute is built from the policy's `public_origin`; `Host` is never believed.
