@@ -92,3 +92,8 @@ pub use engine::{
 };
 #[doc(inline)]
 pub use rules::{Policy, Rejection};
+
+/// The examples of the README, which must work as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
