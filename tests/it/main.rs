@@ -1,3 +1,10 @@
 //! Behaviour of the whole crate, one module a topic.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets what it does not expect has failed"
+)]
+#![expect(unreachable_pub, reason = "a binary has no outside")]
+
 mod stores;
