@@ -154,12 +154,6 @@ impl ProvenKey {
     pub fn action(&self) -> Action {
         self.action
     }
-
-    /// A proof without a signature, for tests of what follows from one.
-    #[cfg(test)]
-    pub(crate) fn assume(key: DeviceKey, action: Action) -> Self {
-        Self { key, action }
-    }
 }
 
 #[derive(Deserialize)]

@@ -7,4 +7,5 @@
 )]
 #![expect(unreachable_pub, reason = "a binary has no outside")]
 
+mod credentials;
 mod stores;

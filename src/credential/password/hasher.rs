@@ -16,8 +16,7 @@ use crate::model::{Entropy, EntropyError, PasswordHash};
 
 /// Hashes passwords on a few threads of its own, and verifies them there.
 ///
-/// A clone shares the threads. When the last one is dropped, the threads end after what they are
-/// doing, and whoever still waits gets [`HashError::Stopped`].
+/// A clone shares the threads. They end with the last clone, which whoever waits has too.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Pool>);
 
@@ -52,10 +51,10 @@ pub enum HashError {
     /// As many as may are waiting already. Nothing was done; later it may work.
     #[error("too many passwords wait to be hashed")]
     Busy,
-    /// The hasher was dropped.
+    /// The threads ended before it was done, which they do only with the process.
     #[error("the password hasher was stopped")]
     Stopped,
-    /// The hash could not be computed.
+    /// The hash could not be computed: there is not enough memory, or a bug.
     #[error("the password could not be hashed")]
     Failed,
     /// No random bytes could be drawn for the salt.
@@ -198,5 +197,36 @@ fn verify(
             std::hint::black_box(unmatchable.matches(password));
             Ok(Verdict::Mismatch)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SystemEntropy;
+
+    #[tokio::test]
+    async fn a_panic_ends_neither_the_thread_nor_the_wait() {
+        let options =
+            HasherOptions { params: Argon2Params::for_tests(), threads: 1, ..Default::default() };
+        let hasher = PasswordHasher::start(options, Arc::new(SystemEntropy)).unwrap();
+        for _ in 0..3 {
+            let failed = hasher.0.run(|| std::panic::resume_unwind(Box::new(()))).await;
+            assert_eq!(failed, Err::<(), _>(HashError::Failed));
+        }
+        assert!(hasher.hash(Password::attempt("open sesame").unwrap()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_threads_end_with_the_last_clone() {
+        let hasher = PasswordHasher::start(HasherOptions::default(), Arc::new(SystemEntropy));
+        let queue = Arc::downgrade(&hasher.unwrap().0.queue);
+        for _ in 0..1000 {
+            if queue.strong_count() == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("a thread still has the queue");
     }
 }

@@ -1,0 +1,21 @@
+//! Tokens, tickets, keys, passwords and login IDs, through the public interface.
+
+mod keyrings;
+mod login_ids;
+mod passwords;
+mod seals;
+mod signed_requests;
+mod weak_keys;
+
+use guestpass::credential::{Keyring, Tickets};
+use guestpass::model::{SystemEntropy, Timestamp};
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+fn keyring() -> Keyring {
+    Keyring::ephemeral(&SystemEntropy).unwrap()
+}
+
+fn tickets() -> Tickets {
+    Tickets::process_only(&SystemEntropy).unwrap()
+}
