@@ -28,4 +28,6 @@ pub use password::{
 };
 pub use session_token::SessionToken;
 pub use signed_request::{Action, KeyHeader, ProvenKey, RequestError, SignedRequest};
-pub use ticket::{PayloadTooLong, Subject, Ticket, TicketError, TicketPurpose, Tickets};
+pub use ticket::{
+    MAX_PAYLOAD, PayloadTooLong, Subject, Ticket, TicketError, TicketPurpose, Tickets,
+};

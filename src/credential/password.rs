@@ -18,6 +18,18 @@ pub use hasher::{HashError, HasherOptions, PasswordHasher, Verdict};
 /// ASCII one, and the text is put in normalisation form C, so that a password typed on another
 /// keyboard is the same. Nothing else is changed: no case, no width, no trimming. No character is
 /// refused.
+///
+/// A password cannot be copied or printed by accident:
+///
+/// ```compile_fail,E0277
+/// fn needs<T: Clone>() {}
+/// needs::<guestpass::credential::Password>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn needs<T: std::fmt::Display>() {}
+/// needs::<guestpass::credential::Password>();
+/// ```
 pub struct Password(Zeroizing<String>);
 
 /// What a new password must be like.

@@ -30,7 +30,14 @@ pub struct SignedRequest {
 
 /// That somebody holds the private half of a device key, and signed a challenge with it.
 ///
-/// Only [`SignedRequest::verify`] makes one.
+/// Only [`SignedRequest::verify`] makes one:
+///
+/// ```compile_fail,E0451
+/// use guestpass::credential::{Action, ProvenKey};
+/// fn forge(key: guestpass::model::DeviceKey) -> ProvenKey {
+///     ProvenKey { key, action: Action::Auth }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenKey {
     key: DeviceKey,

@@ -54,7 +54,7 @@ pub enum HashError {
     /// The threads ended before it was done, which they do only with the process.
     #[error("the password hasher was stopped")]
     Stopped,
-    /// The hash could not be computed: there is not enough memory, or a bug.
+    /// The hash could not be computed. No parameters that are allowed lead here.
     #[error("the password could not be hashed")]
     Failed,
     /// No random bytes could be drawn for the salt.

@@ -64,8 +64,9 @@ const MAX_ROUNDS: usize = 4;
 mod tests {
     use super::*;
 
+    /// The first four planes; none beyond has a letter in it.
     fn all() -> impl Iterator<Item = char> {
-        (0..=u32::from(char::MAX)).filter_map(char::from_u32)
+        '\0'..='\u{3ffff}'
     }
 
     #[test]
@@ -106,7 +107,10 @@ mod tests {
 
     #[test]
     fn folding_a_letter_gives_letters_and_folding_again_nothing_new() {
-        for letter in all().filter(|one| is_letter(*one)) {
+        let changes =
+            |one: &char| fold_letter(*one).ne([*one]) || std::iter::once(*one).nfc().ne([*one]);
+        let letters = all().filter(|one| is_letter(*one) && changes(one));
+        for letter in letters {
             let folded = fold(&letter.to_string()).unwrap();
             assert!(folded.chars().all(is_letter), "{letter:?} {folded:?}");
             assert_eq!(fold(&folded).unwrap(), folded, "{letter:?}");
