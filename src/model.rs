@@ -11,6 +11,7 @@ mod event;
 mod id;
 mod identity;
 mod login_id;
+mod nonce;
 mod session;
 mod time;
 mod user;
@@ -27,6 +28,7 @@ pub use identity::{
     Identity, IdentityKey, IdentityKind, MAX_OAUTH_LENGTH, OAuthIdentityError, ProvenIdentity,
 };
 pub use login_id::{LoginId, LoginIdError, LoginIdType};
+pub use nonce::Nonce;
 pub use session::{ClientId, Method, Session, SessionKind, TokenDigest};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use user::{Epoch, Standing, User, Version};

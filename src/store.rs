@@ -18,6 +18,7 @@ use async_trait::async_trait;
 pub use error::{CommitError, LandError, StoreError, StoreErrorKind};
 pub use pair::Pair;
 
+pub use crate::model::Nonce;
 use crate::model::{
     Account, Commit, Epoch, Event, EventCursor, IdentityKey, KeyName, KeyRecord, Session,
     SessionId, Timestamp, TokenDigest, User, UserId,
@@ -322,10 +323,6 @@ pub enum Memory {
     /// As long as the process lives.
     Process,
 }
-
-/// What a ticket is spent by: sixteen random bytes that are in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nonce(pub [u8; 16]);
 
 /// Keeps users and sessions together.
 ///

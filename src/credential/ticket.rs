@@ -13,8 +13,7 @@
 use crate::credential::base64url;
 use crate::credential::keyring::{KeyLabel, Keyring};
 use crate::credential::mac::TAG_LENGTH;
-use crate::model::{Entropy, EntropyError, Epoch, Timestamp, UserId};
-use crate::store::Nonce;
+use crate::model::{Entropy, EntropyError, Epoch, Nonce, Timestamp, UserId};
 
 /// What a ticket says. Without its MAC it proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
