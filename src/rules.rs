@@ -3,6 +3,7 @@
 //! Nothing here waits, draws random bytes, reads a clock or knows a store. A decision answers with a
 //! [`Commit`](crate::model::Commit) or with a [`Rejection`].
 
+mod admission;
 pub(crate) mod collection;
 pub(crate) mod lifetime;
 pub(crate) mod merging;
@@ -15,6 +16,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod status;
 
+pub(crate) use admission::Admission;
 #[cfg(feature = "http")]
 pub(crate) use policy::parse_network;
 pub use policy::{

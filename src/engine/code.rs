@@ -9,9 +9,8 @@ use crate::engine::open::{code_binding, method_from_byte};
 use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Landed, Opened, SignInOutcome, SignedIn};
 use crate::model::{ClientId, SessionId, SessionKind, Standing};
-use crate::rules::Rejection;
 use crate::rules::lifetime::{self, Lifetime};
-use crate::rules::sign_in::Admission;
+use crate::rules::{Admission, Rejection};
 use crate::store::Landing;
 
 impl Engine {

@@ -9,9 +9,8 @@ use crate::model::{
     Account, Commit, Event, EventKind, Expect, KeyName, KeyRecord, Method, Outcome, Timestamp,
     UserId,
 };
-use crate::rules::sign_in::{self, Admission};
 use crate::rules::sign_up::{self, Anchor};
-use crate::rules::{Proof, Rejection};
+use crate::rules::{Admission, Proof, Rejection, sign_in};
 use crate::store::Landing;
 
 impl Engine {

@@ -6,8 +6,7 @@ use crate::credential::{SessionToken, Subject, Ticket, TicketPurpose};
 use crate::engine::{CodeRequest, Engine, Error, Issued, Open, Opened, SignInOutcome, SignedIn};
 use crate::model::{ClientId, Method, Session, SessionId, SessionKind, Timestamp, User};
 use crate::rules::lifetime::{self, Lifetime};
-use crate::rules::sign_in::Admission;
-use crate::rules::{ClientPolicy, Rejection};
+use crate::rules::{Admission, ClientPolicy, Rejection};
 
 /// What will be opened once a landing is whole: drawn beforehand, so that nothing can fail afterwards.
 #[derive(Debug)]

@@ -10,8 +10,7 @@ use crate::engine::{
 use crate::model::{Account, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::{self, became, check_guest};
-use crate::rules::sign_in::{self, Admission};
-use crate::rules::{OnConflict, Rejection};
+use crate::rules::{Admission, OnConflict, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {

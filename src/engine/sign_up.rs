@@ -8,9 +8,8 @@ use crate::engine::{
 };
 use crate::model::{Account, Method, ProvenIdentity, Timestamp, UserId};
 use crate::rules::lifetime;
-use crate::rules::sign_in::{self, Admission};
 use crate::rules::sign_up::{self, Anchor};
-use crate::rules::{Claim, Rejection};
+use crate::rules::{Admission, Claim, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {

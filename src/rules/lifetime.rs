@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::model::{Session, SessionId, SessionKind, Timestamp, TokenDigest, User};
 use crate::rules::policy::seconds;
-use crate::rules::sign_in::Admission;
-use crate::rules::{ClientPolicy, Policy, Rejection, SessionPolicy};
+use crate::rules::{Admission, ClientPolicy, Policy, Rejection, SessionPolicy};
 
 /// How long sessions of one kind last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

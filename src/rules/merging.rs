@@ -4,8 +4,7 @@ use crate::model::{
     Account, Commit, Epoch, Event, EventKind, Expect, Outcome, Standing, Timestamp, User,
 };
 use crate::rules::promotion::{check_guest, leave_anonymity};
-use crate::rules::sign_in::{self, Admission};
-use crate::rules::{GuestProof, OnConflict, Proof, Rejection};
+use crate::rules::{Admission, GuestProof, OnConflict, Proof, Rejection, sign_in};
 
 /// What a person has shown: to be a guest, and to be the owner of the identity.
 #[derive(Debug)]
