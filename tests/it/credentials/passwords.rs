@@ -88,17 +88,20 @@ async fn beyond_the_queue_callers_are_refused_at_once() {
         let hasher = hasher.clone();
         tokio::spawn(async move { hasher.hash(password("open sesame")).await })
     };
-    // One is being hashed, or waits as well for the thread to look; two more wait.
-    let first = start();
-    settle().await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let waiting = [start(), start()];
-    settle().await;
-    assert_eq!(hasher.hash(password("open sesame")).await, Err(HashError::Busy));
-    assert!(first.await.unwrap().is_ok());
-    for one in waiting {
-        assert!(one.await.unwrap().is_ok());
+    // One is hashed and two wait, or two wait for the thread to look: of eight some are refused,
+    // long before the first is done.
+    let all: Vec<_> = (0..8).map(|_| start()).collect();
+    let mut refused = 0;
+    for one in all {
+        match one.await.unwrap() {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error, HashError::Busy);
+                refused += 1;
+            }
+        }
     }
+    assert!((5..=6).contains(&refused), "{refused}");
     assert!(hasher.hash(password("open sesame")).await.is_ok());
 }
 
