@@ -1,0 +1,139 @@
+//! What a person chooses: a name and a colour.
+
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use crate::origin::FromOwnPage;
+use crate::page::{self, Page, Text};
+use crate::person::{Colour, Look, Preferences};
+use crate::site::Site;
+use crate::text::DisplayName;
+use crate::trouble::Trouble;
+use crate::visitor::{ClientAddress, Visitor};
+use crate::you;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Seen {
+    saved: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Choice {
+    display_name: String,
+    colour: String,
+    /// Whether to go on as a new guest if the session is over.
+    anew: Option<String>,
+}
+
+/// Shows what the visitor has chosen.
+pub(crate) async fn show(
+    State(site): State<Site>,
+    visitor: Visitor,
+    Query(seen): Query<Seen>,
+) -> Result<Response, Trouble> {
+    let chosen = match visitor.user() {
+        Some(user) => site.data().preferences(user).await?,
+        None => Preferences::default(),
+    };
+    let choice = Choice {
+        display_name: chosen.display_name.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        colour: chosen.colour.map(|colour| colour.name().to_owned()).unwrap_or_default(),
+        anew: None,
+    };
+    let note = match seen.saved {
+        Some(_) => page::status("Saved."),
+        None => String::new(),
+    };
+    Ok(form(&site, &visitor, &choice, &note).await?.into_response())
+}
+
+/// Keeps what the visitor chose. Somebody new becomes a guest by it.
+pub(crate) async fn save(
+    State(site): State<Site>,
+    _: FromOwnPage,
+    visitor: Visitor,
+    ClientAddress(address): ClientAddress,
+    Form(choice): Form<Choice>,
+) -> Result<Response, Trouble> {
+    let display_name = match DisplayName::parse(&choice.display_name) {
+        Ok(display_name) => display_name,
+        Err(error) => {
+            let alert = page::alert(&format!("Display name: {error}"));
+            let page = form(&site, &visitor, &choice, &alert).await?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
+    };
+    // A colour that is none of the site's asks for the one that everybody has.
+    let preferences = Preferences { display_name, colour: Colour::parse(&choice.colour) };
+    let actor = match visitor.actor(&site, address, choice.anew.is_some()).await {
+        Ok(actor) => actor,
+        Err(no_actor) => {
+            let status = no_actor.status();
+            let alert = page::alert(no_actor.advice()?);
+            let page = form(&site, &visitor, &choice, &alert).await?;
+            return Ok((status, page).into_response());
+        }
+    };
+    site.data().prefer(actor.user, preferences).await?;
+    Ok((actor.cookies(), Redirect::to("/preferences?saved")).into_response())
+}
+
+async fn form(
+    site: &Site,
+    visitor: &Visitor,
+    choice: &Choice,
+    note: &str,
+) -> Result<Page, Trouble> {
+    let look = visitor.look(site).await?;
+    let given = visitor.user().map(|user| Look::of(user, &Preferences::default()));
+    let given = given.map(|look| look.name);
+    let anew = match visitor {
+        Visitor::Former => "<input type=\"hidden\" name=\"anew\" value=\"yes\">\n",
+        Visitor::New | Visitor::Known(_) => "",
+    };
+    let options: String = Colour::ALL
+        .into_iter()
+        .map(|colour| option(colour.name(), choice.colour == colour.name()))
+        .collect();
+    Ok(Page::new("Preferences").shown_as(look.as_ref()).raw(&format!(
+        "<div class=\"columns\">
+{you}<div class=\"stream\">
+<form class=\"card\" method=\"post\" action=\"/preferences\">
+{note}<p class=\"field\"><label for=\"display_name\">Display name</label>
+<input id=\"display_name\" name=\"display_name\" value=\"{name}\" placeholder=\"{given}\" dir=\"auto\" \
+         autocomplete=\"nickname\" aria-describedby=\"name-hint\">
+<span id=\"name-hint\" class=\"hint\">Up to {limit} characters. Without one you are shown under a \
+         name that we made up.</span></p>
+<p class=\"field\"><label for=\"colour\">Colour</label>
+<select id=\"colour\" name=\"colour\">
+<option value=\"\">Whichever</option>
+{options}</select>
+<span class=\"swatches\" aria-hidden=\"true\">{swatches}</span></p>
+{anew}<div class=\"row\"><a href=\"/\">Back to the wall</a>
+<button>Save</button></div>
+</form>
+</div>
+</div>
+",
+        you = you::card(site, visitor, look.as_ref()),
+        name = Text(&choice.display_name),
+        given = Text(given.as_deref().unwrap_or_default()),
+        limit = DisplayName::MAX_CHARACTERS,
+        swatches = swatches(),
+    )))
+}
+
+fn option(name: &str, is_selected: bool) -> String {
+    let selected = if is_selected { " selected" } else { "" };
+    let (first, rest) = name.split_at(1);
+    format!("<option value=\"{name}\"{selected}>{}{rest}</option>\n", first.to_uppercase())
+}
+
+fn swatches() -> String {
+    let swatches = Colour::ALL.map(|colour| format!("<i class=\"{}\"></i>", colour.name()));
+    swatches.concat()
+}
