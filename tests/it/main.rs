@@ -8,4 +8,5 @@
 #![expect(unreachable_pub, reason = "a binary has no outside")]
 
 mod credentials;
+mod guestbook;
 mod stores;

@@ -1,0 +1,126 @@
+//! What the site refuses, and that nothing typed is lost by it.
+
+use super::{Browser, Folder, PASSWORD, begin_sign_up, enter, post, sub};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+#[test]
+fn a_message_that_does_not_fit_is_kept_in_the_box() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let long = "é".repeat(501);
+    let page = post(&mut browser, &long);
+    assert_eq!(page.status, 422);
+    assert_eq!(page.alert(), Some("That is 501 characters. At most 500 fit."));
+    assert!(page.body.contains(&format!("{long}</textarea>")));
+    let page = post(&mut browser, " \r\n ");
+    assert_eq!((page.status, page.alert()), (422, Some("Write something first.")));
+    assert!(!browser.has_cookies(), "nobody is a guest by what was refused");
+    assert_eq!(post(&mut browser, &"é".repeat(500)).messages().len(), 1);
+}
+
+#[test]
+fn what_people_type_stays_text() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = browser.open("/preferences").form("/preferences");
+    browser.submit(&form, &[("display_name", "<b>\"&'"), ("colour", "red\"><script>")]);
+    let page = post(&mut browser, "</p><script>alert(1)</script>");
+    assert!(!page.body.contains("<script"), "{page:?}");
+    assert!(page.body.contains("&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;"), "{page:?}");
+    assert!(page.body.contains("&lt;b&gt;&quot;&amp;&#39;"), "{page:?}");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}
+
+#[test]
+fn only_the_sites_own_pages_can_change_anything() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    post(&mut browser, "mine");
+    let own = ("origin", site.origin.as_str());
+    for headers in [
+        vec![FORM],
+        vec![FORM, ("origin", "null")],
+        vec![FORM, ("origin", "http://localhost:1")],
+        vec![FORM, ("sec-fetch-site", "same-site")],
+    ] {
+        for path in ["/", "/preferences", "/sign-up", "/log-out"] {
+            let body = "message=theirs&display_name=theirs&sure=yes";
+            let page = browser.request("POST", path, &headers, body);
+            assert_eq!(page.status, 403, "{path} {headers:?}");
+        }
+    }
+    assert_eq!(browser.open("/").own_messages(), ["mine"]);
+    let page = browser.request("POST", "/", &[FORM, own], "message=more");
+    assert_eq!(page.status, 303);
+}
+
+#[test]
+fn with_a_cookie_the_api_takes_json_from_the_sites_own_pages_only() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    post(&mut browser, "mine");
+    let json = ("content-type", "application/json");
+    let own = ("origin", site.origin.as_str());
+    let text = r#"{"text":"by script"}"#;
+    let mut status = |headers: &[(&str, &str)], body: &str| {
+        browser.request("POST", "/api/messages", headers, body).status
+    };
+    assert_eq!(status(&[json], text), 403);
+    assert_eq!(status(&[json, ("origin", "http://localhost:1")], text), 403);
+    assert_eq!(status(&[("content-type", "text/plain"), own], text), 415);
+    assert_eq!(status(&[json, own], r#"{"text":""}"#), 422);
+    assert_eq!(status(&[json, own], text), 201);
+    let nobody = Browser::at(&site).request("POST", "/api/messages", &[json, own], text);
+    assert_eq!(nobody.status, 401);
+}
+
+/// A person with an account, whose session has ended unnoticed, would otherwise write on as somebody
+/// new, and find out later.
+#[test]
+fn nobody_becomes_a_new_guest_by_a_session_that_is_over() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = post(&mut browser, "as a guest").form("/");
+    let mut other_window = browser.clone();
+    let page = begin_sign_up(&mut browser);
+    enter(&mut browser, &page, "ada@example.com", PASSWORD);
+
+    let page = other_window.submit(&form, &[("message", "and more")]);
+    assert_eq!(page.status, 401);
+    assert!(page.alert().unwrap().starts_with("Your session is over."), "{page:?}");
+    assert!(page.body.contains("and more</textarea>"), "{page:?}");
+    assert_eq!(page.messages(), ["as a guest"]);
+    let page = other_window.submit(&page.form("/"), &[("message", "and more")]);
+    assert_eq!(page.own_messages(), ["and more"]);
+    assert_ne!(sub(&mut other_window), sub(&mut browser));
+}
+
+#[test]
+fn too_many_guests_from_one_address_are_asked_to_wait() {
+    let folder = Folder::new();
+    let limit = "[rate_limits.signup_anonymous.per_ip]\nperiod_seconds = 3600\nburst = 2\n";
+    let site = folder.start_with(limit);
+    for text in ["first", "second"] {
+        assert_eq!(post(&mut Browser::at(&site), text).status, 200);
+    }
+    let page = post(&mut Browser::at(&site), "third");
+    assert_eq!(page.status, 429);
+    assert!(page.alert().unwrap().contains("Wait a minute"), "{page:?}");
+    assert!(page.body.contains("third</textarea>"), "{page:?}");
+}
+
+#[test]
+fn without_guests_people_are_asked_to_log_in() {
+    let folder = Folder::new();
+    let site = folder.start_with("[anonymous]\nenabled = false\n");
+    let page = post(&mut Browser::at(&site), "hello");
+    assert_eq!(page.status, 403);
+    assert!(page.alert().unwrap().contains("Log in first"), "{page:?}");
+}
