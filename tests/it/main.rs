@@ -8,5 +8,6 @@
 #![expect(unreachable_pub, reason = "a binary has no outside")]
 
 mod credentials;
+mod durability;
 mod guestbook;
 mod stores;

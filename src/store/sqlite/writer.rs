@@ -254,3 +254,70 @@ fn step(connection: &Connection, sql: &'static str) -> Result<(), Fault> {
 
 /// Most jobs of one transaction: more would keep the first of them waiting without gaining much.
 const MAX_GROUP: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::block_on;
+    use crate::store::sqlite::SqliteOptions;
+
+    fn start(queue_depth: usize) -> (tempfile::TempDir, Writer) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users.db");
+        let Ok(database) = Database::prepare(&path, &SqliteOptions::default()) else {
+            panic!("the database is not prepared");
+        };
+        let Ok(connection) = database.writer() else {
+            panic!("the database is not opened");
+        };
+        (directory, Writer::start(database, connection, queue_depth).unwrap())
+    }
+
+    fn spend(connection: &Connection, number: u8) -> Result<bool, StoreError> {
+        let nonce = crate::store::Nonce([number; 16]);
+        crate::store::sqlite::sessions::spend(connection, &nonce, crate::model::Timestamp::MAX)
+    }
+
+    #[test]
+    fn a_panic_undoes_its_job_and_no_other() {
+        let (_directory, writer) = start(8);
+        let before = writer.run(|connection| spend(connection, 1));
+        let panicking = writer.run(|connection| -> Result<bool, StoreError> {
+            spend(connection, 2)?;
+            panic!("out of order")
+        });
+        let after = writer.run(|connection| spend(connection, 3));
+        assert!(block_on(before).unwrap());
+        let error = block_on(panicking).unwrap_err();
+        assert_eq!(error.kind(), crate::store::StoreErrorKind::Transient);
+        assert!(block_on(after).unwrap());
+        assert!(block_on(writer.run(|connection| spend(connection, 2))).unwrap(), "it was undone");
+        assert!(!block_on(writer.run(|connection| spend(connection, 1))).unwrap());
+    }
+
+    #[test]
+    fn a_refused_job_is_undone_within_its_group() {
+        let (_directory, writer) = start(8);
+        let refused = writer.run(|connection| -> Result<bool, StoreError> {
+            spend(connection, 1)?;
+            Err(StoreError::transient("refused"))
+        });
+        assert!(block_on(refused).is_err());
+        assert!(block_on(writer.run(|connection| spend(connection, 1))).unwrap());
+    }
+
+    /// As a full disk does: the jobs of the group before and after it have not landed either.
+    #[test]
+    fn a_transaction_that_ends_within_a_job_fails_its_group_and_no_later_one() {
+        let (_directory, writer) = start(8);
+        let ended = writer.run(|connection| {
+            let first = spend(connection, 1)?;
+            connection
+                .execute_batch("ROLLBACK")
+                .map_err(crate::store::sqlite::statement::failed)?;
+            Ok::<_, StoreError>(first)
+        });
+        assert!(block_on(ended).is_err(), "the answer is not taken for landed");
+        assert!(block_on(writer.run(|connection| spend(connection, 1))).unwrap());
+    }
+}

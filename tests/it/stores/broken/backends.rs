@@ -1,0 +1,191 @@
+//! Mistakes that a backend can have.
+
+use async_trait::async_trait;
+use guestpass::model::{Session, TokenDigest, User};
+use guestpass::store::conformance::BACKEND_LAWS;
+use guestpass::store::memory::MemoryBackend;
+use guestpass::store::{
+    Atomicity, Backend, LandError, Landing, SessionStore, StoreError, UserStore,
+};
+
+use super::{Answer, broken, give_way};
+
+type Resolved = Result<Option<(Session, User)>, StoreError>;
+
+/// A backend in memory, with some of the methods replaced.
+#[derive(Debug)]
+struct Broken {
+    inner: MemoryBackend,
+    land: for<'a> fn(&'a MemoryBackend, &'a Landing) -> Answer<'a, Result<(), LandError>>,
+    resolve: for<'a> fn(&'a MemoryBackend, &'a TokenDigest) -> Answer<'a, Resolved>,
+    atomicity: Atomicity,
+}
+
+fn sound() -> Broken {
+    Broken {
+        inner: MemoryBackend::new(),
+        land: |backend, landing| backend.land(landing),
+        resolve: |backend, digest| backend.resolve(digest),
+        atomicity: Atomicity::Whole,
+    }
+}
+
+#[async_trait]
+impl Backend for Broken {
+    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
+        (self.land)(&self.inner, landing).await
+    }
+
+    async fn resolve(&self, digest: &TokenDigest) -> Resolved {
+        (self.resolve)(&self.inner, digest).await
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        self.atomicity
+    }
+
+    fn users(&self) -> &dyn UserStore {
+        self.inner.users()
+    }
+
+    fn sessions(&self) -> &dyn SessionStore {
+        self.inner.sessions()
+    }
+}
+
+fn breaks(make: fn() -> Broken) -> Vec<&'static str> {
+    broken(BACKEND_LAWS, make, |backend| backend)
+}
+
+#[test]
+fn a_sound_backend_breaks_no_law() {
+    assert_eq!(breaks(sound), [""; 0]);
+}
+
+#[test]
+fn the_session_is_opened_first() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                if let Some(session) = &landing.open_session {
+                    backend.insert(session).await?;
+                    give_way().await;
+                }
+                let rest = Landing { open_session: None, ..landing.clone() };
+                backend.land(&rest).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(
+        breaks(make),
+        [
+            "a_spent_nonce_stops_a_landing",
+            "a_refused_commit_opens_no_session",
+            "one_of_many_landings_wins",
+            "no_session_is_seen_before_its_commit",
+        ]
+    );
+}
+
+#[test]
+fn the_nonce_is_not_spent() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move { backend.land(&Landing { spend: None, ..landing.clone() }).await })
+        },
+        ..sound()
+    };
+    assert_eq!(
+        breaks(make),
+        [
+            "a_landing_does_all_three",
+            "the_doors_lead_to_the_same_data",
+            "a_spent_nonce_stops_a_landing",
+            "one_of_many_landings_wins",
+        ]
+    );
+}
+
+#[test]
+fn the_nonce_is_spent_last() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                backend.land(&Landing { spend: None, ..landing.clone() }).await?;
+                backend.land(&Landing { spend: landing.spend, ..Landing::default() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_spent_nonce_stops_a_landing", "one_of_many_landings_wins"]);
+}
+
+#[test]
+fn a_refused_landing_has_spent_what_it_says_it_has_not() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                backend.land(&Landing { spend: landing.spend, ..Landing::default() }).await?;
+                backend.land(&Landing { spend: None, ..landing.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_refused_landing_leaves_what_it_says"]);
+}
+
+#[test]
+fn a_refused_landing_has_not_spent_what_it_says_it_has() {
+    let make = || Broken { atomicity: Atomicity::Stepwise, ..sound() };
+    assert_eq!(breaks(make), ["a_refused_landing_leaves_what_it_says"]);
+}
+
+#[test]
+fn no_session_is_opened_without_a_commit() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                let commits = landing.commit.is_some();
+                let open_session = landing.open_session.clone().filter(|_| commits);
+                backend.land(&Landing { open_session, ..landing.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["any_part_of_a_landing_may_be_left_out"]);
+}
+
+#[test]
+fn a_session_without_a_user_is_nobodys() {
+    let make = || Broken {
+        resolve: |backend, digest| {
+            Box::pin(async move { Ok(backend.resolve(digest).await.unwrap_or(None)) })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["nothing_resolves_without_a_user"]);
+}
+
+/// The user is read first, and a landing may come between.
+#[test]
+fn a_resolution_shows_two_instants() {
+    let make = || Broken {
+        resolve: |backend, digest| {
+            Box::pin(async move {
+                let number = digest.as_bytes()[0] % 100;
+                let id = guestpass::model::UserId::from_bytes([number; 16]);
+                let user = backend.user(id).await?;
+                give_way().await;
+                let session = backend.session(digest).await?;
+                match (session, user) {
+                    (None, _) => Ok(None),
+                    (Some(session), Some(user)) => Ok(Some((session, user))),
+                    (Some(_), None) => Err(StoreError::corrupt("a session belongs to no user")),
+                }
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["no_session_is_seen_before_its_commit"]);
+}
