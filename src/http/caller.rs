@@ -120,13 +120,30 @@ impl Http {
         caller.map_err(|error| OAuthError::of_session(error.into()))
     }
 
-    /// The caller, or the response to who is none.
-    pub(crate) async fn any_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
+    /// Who makes the request, anonymous or regular; for adapters that hand it to a host's handlers.
+    ///
+    /// # Errors
+    ///
+    /// The response to anybody else: status 401 without a credential that counts, 403 to a disabled
+    /// user, 503 or 500 if the engine failed.
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`caller`](Self::caller).
+    pub async fn any_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
         self.caller_or_refusal(parts).await.map_err(refused)
     }
 
-    /// The caller, or the response to who is none or anonymous.
-    pub(crate) async fn regular_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
+    /// The regular user who makes the request.
+    ///
+    /// # Errors
+    ///
+    /// As with [`any_user`](Self::any_user), and the response with status 403 to an anonymous user.
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`caller`](Self::caller).
+    pub async fn regular_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
         let caller = self.any_user(parts).await?;
         if caller.user.is_anonymous() {
             let description = "only a regular user may do this";
@@ -136,11 +153,17 @@ impl Http {
         Ok(caller)
     }
 
-    /// The caller, if there is one.
-    pub(crate) async fn optional_user(
-        &self,
-        parts: &Parts,
-    ) -> Result<Option<Caller>, Box<Response>> {
+    /// Who makes the request, if anybody can be told. A cookie whose session is over counts as none.
+    ///
+    /// # Errors
+    ///
+    /// As with [`any_user`](Self::any_user) for an access token; for a cookie the response to a
+    /// disabled user, and that to a failure of the engine.
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`caller`](Self::caller).
+    pub async fn optional_user(&self, parts: &Parts) -> Result<Option<Caller>, Box<Response>> {
         match self.presented(parts) {
             Presented::Nothing | Presented::NoToken | Presented::Unusable => Ok(None),
             Presented::Bearer(_) => self.any_user(parts).await.map(Some),

@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn has_limits() {
-        let many = |count: usize| (0..count).map(|n| format!("f{n}=&")).collect::<String>();
+        let many = |count: usize| {
+            let names: Vec<String> = (0..count).map(|number| format!("f{number}")).collect();
+            names.join("=&")
+        };
         assert!(Fields::parse(many(MAX_FIELDS).as_bytes()).is_ok());
         assert_eq!(
             Fields::parse(many(MAX_FIELDS + 1).as_bytes()).err(),

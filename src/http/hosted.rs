@@ -119,14 +119,13 @@ impl Visit<'_> {
             Kind::LogIn => (Endpoint::LogInPage, Endpoint::SignUpPage),
         };
         let address = |page: Endpoint| format!("{}?flow={}", page.path(), self.id);
-        let joins = self.kind == Kind::LogIn && self.guest.is_some();
         let form = FormPage {
             action: &address(here),
             other_page: &address(other),
             client_id: &self.request.client,
             email,
             alert,
-            guest: if joins { self.http.joins() } else { GuestNote::Nothing },
+            guest: self.guest_note(),
         };
         let page = match self.kind {
             Kind::SignUp => Page::SignUp(form),
@@ -142,15 +141,32 @@ impl Visit<'_> {
         }
     }
 
+    /// What the person must know before a guest is joined to a user for good.
+    fn guest_note(&self) -> GuestNote {
+        let on_conflict = self.http.engine().policy().anonymous.on_conflict;
+        match (&self.guest, on_conflict, self.kind) {
+            (None, _, _) | (Some(_), OnConflict::Error, _) => GuestNote::Nothing,
+            (Some(_), OnConflict::Login, Kind::LogIn) => GuestNote::Joins,
+            (Some(_), OnConflict::Login, Kind::SignUp) => GuestNote::MayJoin,
+        }
+    }
+
     fn alert(&self, rejection: Rejection) -> Alert {
         let policy = self.http.engine().policy();
         match rejection {
-            Rejection::Denied | Rejection::UserUnknown | Rejection::NoPassword => Alert::Denied,
+            Rejection::Denied | Rejection::UserUnknown | Rejection::NoPassword => match self.kind {
+                Kind::LogIn => Alert::Denied,
+                // Somebody has the e-mail address, with another password.
+                Kind::SignUp => Alert::EmailTakenLogIn,
+            },
             Rejection::Disabled => Alert::Disabled,
-            Rejection::IdentityTaken => match (self.kind, policy.anonymous.on_conflict) {
+            Rejection::IdentityTaken => match (self.kind, &self.guest) {
                 (Kind::LogIn, _) => Alert::GuestCannotJoin,
-                (Kind::SignUp, OnConflict::Error) => Alert::EmailTaken,
-                (Kind::SignUp, OnConflict::Login) => Alert::EmailTakenLogIn,
+                (Kind::SignUp, None) => Alert::EmailTakenLogIn,
+                (Kind::SignUp, Some(_)) => match policy.anonymous.on_conflict {
+                    OnConflict::Error => Alert::EmailTaken,
+                    OnConflict::Login => Alert::EmailTakenLogIn,
+                },
             },
             Rejection::PasswordTooShort => {
                 Alert::PasswordTooShort { least: policy.password.min_length }

@@ -152,10 +152,12 @@ mod tests {
             "https://app.example.com:443/after".to_owned(),
             "com.example.app://callback".to_owned(),
         ];
-        let mut policy = Policy::default();
-        policy.public_origin = "https://auth.example.com".into();
+        let mut policy = Policy {
+            public_origin: "https://auth.example.com".into(),
+            clients: vec![client],
+            ..Policy::default()
+        };
         policy.http.allowed_origins = vec!["http://localhost:8080".to_owned()];
-        policy.clients = vec![client];
         Origins::new(&policy)
     }
 

@@ -10,7 +10,6 @@ use http::header::{
 use super::Http;
 use super::answer::{self, Cause, Response};
 use super::redirect::csp_source;
-use crate::rules::OnConflict;
 
 /// Writes the pages. A host gives its own to [`Http::with_pages`].
 ///
@@ -75,6 +74,8 @@ pub enum GuestNote {
     Nothing,
     /// It will be joined to the account that the person logs in to.
     Joins,
+    /// It stays with the person, or is joined to the account that already has what is filled in.
+    MayJoin,
 }
 
 impl GuestNote {
@@ -84,6 +85,10 @@ impl GuestNote {
             Self::Nothing => None,
             Self::Joins => Some(
                 "What you did as a guest on this device will be joined to the account you log in to.",
+            ),
+            Self::MayJoin => Some(
+                "What you did as a guest on this device stays with you. If you already have an \
+                 account with this e-mail address and password, it will be joined to that account.",
             ),
         }
     }
@@ -273,14 +278,6 @@ impl Http {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         response
-    }
-
-    /// What happens, when somebody logs in, to what they did as a guest.
-    pub(super) fn joins(&self) -> GuestNote {
-        match self.engine().policy().anonymous.on_conflict {
-            OnConflict::Login => GuestNote::Joins,
-            OnConflict::Error => GuestNote::Nothing,
-        }
     }
 }
 
