@@ -7,7 +7,9 @@
 )]
 #![expect(unreachable_pub, reason = "a binary has no outside")]
 
+mod axum;
 mod credentials;
 mod durability;
 mod guestbook;
+mod http;
 mod stores;

@@ -1,0 +1,138 @@
+//! The axum adapter.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, FromRef};
+use axum::routing::{get, post};
+use guestpass::axum::{AnyUser, OptionalUser, RegularUser, router};
+use guestpass::http::{Http, MAX_BODY_BYTES};
+use http::{Request, StatusCode};
+use tower::ServiceExt;
+
+use crate::http::site::{Site, get as request, json, with, with_bearer};
+
+#[derive(Clone)]
+struct Application {
+    http: Http,
+}
+
+impl FromRef<Application> for Http {
+    fn from_ref(application: &Application) -> Self {
+        application.http.clone()
+    }
+}
+
+fn application(site: &Site) -> Router {
+    let http = site.http.clone();
+    Router::new()
+        .route("/any", get(async |AnyUser(caller): AnyUser| caller.user.id.to_string()))
+        .route("/any", post(async |AnyUser(caller): AnyUser| caller.user.id.to_string()))
+        .route("/regular", get(async |RegularUser(caller): RegularUser| caller.user.id.to_string()))
+        .route(
+            "/optional",
+            get(async |OptionalUser(caller): OptionalUser| caller.is_some().to_string()),
+        )
+        .with_state(Application { http: http.clone() })
+        .merge(router(http))
+}
+
+async fn ask(router: &Router, request: Request<impl Into<Body>>) -> (StatusCode, String) {
+    let response = router.clone().oneshot(request.map(Into::into)).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn the_router_carries_the_endpoints() {
+    let router = application(&Site::new());
+    let (status, body) = ask(&router, request("/.well-known/openid-configuration")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.contains("\"issuer\":\"http://localhost:3000\""));
+    let (status, _) = ask(&router, request("/oauth2/token")).await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    let body = r#"{"session_type":"cookie"}"#;
+    let response = router
+        .clone()
+        .oneshot(json("/api/anonymous_user/signup", body).map(Body::from))
+        .await
+        .unwrap();
+    assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+}
+
+#[tokio::test]
+async fn reading_stops_at_the_limit() {
+    let router = application(&Site::new());
+    let long = Body::from(vec![b' '; MAX_BODY_BYTES + 1]);
+    let request = Request::post("/oauth2/challenge").body(long).unwrap();
+    assert_eq!(ask(&router, request).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let exact = json("/oauth2/challenge", &" ".repeat(MAX_BODY_BYTES));
+    assert_eq!(ask(&router, exact).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_peer_s_address_counts_against_its_limit() {
+    let site = Site::with(|policy| policy.rate_limits.signup_anonymous.per_ip.burst = 1);
+    let router = application(&site);
+    let sign_up = async |peer: &str| {
+        let mut request =
+            json("/api/anonymous_user/signup", r#"{"session_type":"cookie"}"#).map(Body::from);
+        request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        ask(&router, request).await.0
+    };
+    assert_eq!(sign_up("192.0.2.1:1").await, StatusCode::OK);
+    assert_eq!(sign_up("192.0.2.1:2").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(sign_up("192.0.2.2:1").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_handler_s_signature_says_who_may_call_it() {
+    let site = Site::new();
+    let router = application(&site);
+    let guest = site.guest().await;
+    let ada = site.regular("ada@example.com").await;
+    let status = async |path: &str, token: Option<&str>| {
+        let request = match token {
+            Some(token) => with_bearer(request(path), token),
+            None => request(path),
+        };
+        let (status, body) = ask(&router, request).await;
+        (status.as_u16(), body)
+    };
+    assert_eq!(status("/any", Some(&guest.access)).await.0, 200);
+    assert_eq!(status("/any", Some(&ada.access)).await.0, 200);
+    assert_eq!(status("/any", None).await.0, 401);
+    assert_eq!(status("/regular", Some(&ada.access)).await.0, 200);
+    let refused = status("/regular", Some(&guest.access)).await;
+    assert_eq!(refused.0, 403);
+    assert!(refused.1.contains("\"access_denied\""));
+    assert_eq!(status("/optional", None).await, (200, "false".to_owned()));
+    assert_eq!(status("/optional", Some(&ada.access)).await, (200, "true".to_owned()));
+    assert_eq!(status("/optional", Some("nonsense")).await.0, 401);
+    let dead = with(request("/optional"), "cookie", &format!("session={}", "A".repeat(43)));
+    assert_eq!(ask(&router, dead).await, (StatusCode::OK, "false".to_owned()));
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_cannot_use_a_cookie_at_a_handler() {
+    let site = Site::new();
+    let router = application(&site);
+    let mut browser = crate::http::site::Browser::new(&site);
+    browser.become_guest().await;
+    let order = |origin: &str| {
+        let request = Request::post("/any").body(Vec::new()).unwrap();
+        with(browser.dress(request), "origin", origin)
+    };
+    assert_eq!(ask(&router, order("http://localhost:3000")).await.0, StatusCode::OK);
+    assert_eq!(ask(&router, order("https://evil.example")).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_handler_is_not_stored_by_a_cache() {
+    let router = application(&Site::new());
+    let response = router.oneshot(request("/any").map(Body::from)).await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["content-type"], "application/json");
+}

@@ -1,0 +1,16 @@
+//! The endpoints, as functions from request to response.
+
+mod authorize;
+mod challenge;
+mod device_key;
+mod end_session;
+mod every_endpoint;
+mod failing_store;
+mod hosted_pages;
+mod origins;
+mod promotion;
+mod resolve;
+mod sign_up;
+pub(crate) mod site;
+mod tokens;
+mod userinfo;

@@ -1,0 +1,131 @@
+//! Logging a browser out.
+
+use http::StatusCode;
+
+use super::site::{Browser, LOGGED_OUT_URI, ORIGIN_URL, Site, form, get, with};
+
+fn target(parameters: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("/oauth2/end_session?{query}")
+}
+
+const BACK: (&str, &str) = ("post_logout_redirect_uri", LOGGED_OUT_URI);
+
+#[tokio::test]
+async fn from_our_own_site_a_browser_is_logged_out_at_once() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    let session = browser.cookies["session"].clone();
+    let answer = browser.get(&target(&[BACK, ("state", "a b")])).await;
+    assert_eq!(answer.location(), format!("{LOGGED_OUT_URI}?state=a+b"));
+    assert!(browser.cookies.is_empty());
+    browser.cookies.insert("session".to_owned(), session);
+    assert_eq!(browser.userinfo().await.error().1, "invalid_grant");
+}
+
+#[tokio::test]
+async fn from_elsewhere_a_person_is_asked_first() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    browser.cookies.remove("same_site_strict");
+    let hostile = "\"><script>";
+    let page = browser.get(&target(&[BACK, ("state", hostile)])).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains(">Log out</button>") && !page.body.contains("<script"));
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+
+    let confirmed = [("confirm", "true"), BACK, ("state", hostile)];
+    for headers in
+        [None, Some("https://evil.example"), Some("null"), Some("https://app.example.com")]
+    {
+        let request = form("/oauth2/end_session", &confirmed);
+        let request = match headers {
+            Some(origin) => with(request, "origin", origin),
+            None => request,
+        };
+        assert_eq!(browser.ask(request).await.status, StatusCode::FORBIDDEN);
+    }
+    let unconfirmed = with(form("/oauth2/end_session", &[BACK]), "origin", "https://evil.example");
+    assert_eq!(browser.ask(unconfirmed).await.status, StatusCode::OK);
+    let by_link = browser.get(&target(&[("confirm", "true"), BACK])).await;
+    assert_eq!(by_link.status, StatusCode::OK);
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+
+    let own = with(form("/oauth2/end_session", &confirmed), "origin", ORIGIN_URL);
+    let answer = browser.ask(own).await;
+    assert_eq!(answer.parameter("state").as_deref(), Some(hostile));
+    assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_user_s_own_id_token_stands_for_the_question() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    browser.cookies.remove("same_site_strict");
+    let id_token = async |browser: &mut Browser<'_>| {
+        let grant = "urn:authgear:params:oauth:grant-type:id-token";
+        let fields = [("grant_type", grant), ("client_id", "web")];
+        let answer = browser.ask(form("/oauth2/token", &fields)).await;
+        answer.json()["id_token"].as_str().unwrap().to_owned()
+    };
+    let mut other = Browser::new(&site);
+    other.become_guest().await;
+    let theirs = id_token(&mut other).await;
+    for hint in [theirs.as_str(), "nonsense", "a.b.c"] {
+        let answer = browser.get(&target(&[("id_token_hint", hint), BACK])).await;
+        assert_eq!(answer.status, StatusCode::OK, "asked");
+    }
+    let own = id_token(&mut browser).await;
+    site.clock.advance(std::time::Duration::from_secs(3600));
+    let answer = browser.get(&target(&[("id_token_hint", &own), BACK])).await;
+    assert_eq!(answer.location(), LOGGED_OUT_URI);
+    assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn without_a_session_there_is_nothing_to_ask_and_nothing_to_take_away() {
+    let site = Site::new();
+    let answer = site.get(&target(&[BACK])).await;
+    assert_eq!(answer.location(), LOGGED_OUT_URI);
+    assert_eq!(answer.set_cookies(), Vec::<&str>::new(), "a foreign form comes without cookies");
+}
+
+#[tokio::test]
+async fn only_a_registered_address_is_gone_to() {
+    let site = Site::new();
+    for uri in [
+        "https://evil.example",
+        "//evil.example",
+        "http://localhost:3000/bye/",
+        "javascript:alert(1)",
+        "http://localhost:3000/after-promote",
+    ] {
+        let answer = site.get(&target(&[("post_logout_redirect_uri", uri)])).await;
+        assert_eq!(answer.location(), "http://localhost:3000/", "{uri}");
+    }
+    assert_eq!(site.get("/oauth2/end_session").await.location(), "http://localhost:3000/");
+}
+
+#[tokio::test]
+async fn a_disabled_guest_does_not_lose_its_only_session_to_a_link() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    let user = browser.become_guest().await.parse().unwrap();
+    site.engine().disable(user).await.unwrap();
+    browser.cookies.remove("same_site_strict");
+    assert_eq!(browser.get(&target(&[BACK])).await.status, StatusCode::OK, "asked");
+    site.engine().enable(user).await.unwrap();
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_dead_session_s_cookie_is_taken_away() {
+    let site = Site::new();
+    let request = with(get(&target(&[BACK])), "cookie", &format!("session={}", "A".repeat(43)));
+    let answer = site.ask(request).await;
+    assert_eq!(answer.location(), LOGGED_OUT_URI);
+    assert_eq!(answer.set_cookies().len(), 2);
+}
