@@ -96,6 +96,8 @@ impl Page {
 <header><div class=\"width\"><a class=\"brand\" href=\"/\">Guestbook</a>{chip}</div></header>
 <main id=\"main\" class=\"width\">
 {body}</main>
+<footer class=\"width\">An example of guestpass. The same <a href=\"/sdk\">through the client SDK</a>.
+</footer>
 </body>
 </html>
 ",
