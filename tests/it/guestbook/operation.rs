@@ -6,7 +6,11 @@ use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use guestpass::store::Backend as _;
+use guestpass::store::sqlite::SqliteBackend;
+use guestpass::{Engine, Policy, keyring_for};
 
 use super::browser::{Browser, answer};
 use super::{Folder, NO_LIMIT, PASSWORD, begin_log_in, begin_sign_up, enter, post, process, sub};
@@ -177,6 +181,51 @@ fn two_processes_share_one_database() {
     assert_eq!(sub(&mut there), sub(&mut browser));
 }
 
+/// The operator's own tool is another process with the same database and keys.
+async fn engine_beside(folder: &Folder) -> Engine {
+    let backend = SqliteBackend::open(folder.database()).unwrap();
+    let keys = folder.database().with_extension("keyring");
+    let keyring = keyring_for(backend.users(), keys).await.unwrap();
+    Engine::builder(backend, keyring, Policy::default()).build().unwrap()
+}
+
+#[tokio::test]
+async fn somebody_who_is_locked_out_can_do_nothing_until_let_in_again() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = post(&mut browser, "before").form("/");
+    let guest = sub(&mut browser).unwrap().parse().unwrap();
+    let engine = engine_beside(&folder).await;
+
+    engine.disable(guest).await.unwrap();
+    let page = browser.submit(&form, &[("message", "meanwhile")]);
+    assert_eq!(page.status, 403);
+    assert!(page.alert().unwrap().contains("closed your account"), "{page:?}");
+    assert_eq!(browser.open("/").status, 403);
+
+    engine.enable(guest).await.unwrap();
+    assert_eq!(browser.open("/").own_messages(), ["before"]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_deleted_user_stays_on_the_wall() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = post(&mut browser, "before").form("/");
+    post(&mut Browser::at(&site), "by somebody else");
+    let guest = sub(&mut browser).unwrap().parse().unwrap();
+
+    engine_beside(&folder).await.delete(guest).await.unwrap();
+    assert_eq!(browser.submit(&form, &[("message", "after")]).status, 401);
+    let since = Instant::now();
+    while browser.open("/").messages() != ["by somebody else"] {
+        assert!(since.elapsed() < LONGEST_NEWS, "the site does not hear of it");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn wrong_flags_are_named() {
     for (flags, named) in [
@@ -244,3 +293,5 @@ fn the_site_says_that_it_can_serve() {
     let page = Browser::at(&site).open("/healthz");
     assert_eq!((page.status, page.body.as_str()), (200, "ok\n"));
 }
+
+const LONGEST_NEWS: Duration = Duration::from_secs(20);
