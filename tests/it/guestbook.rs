@@ -28,10 +28,10 @@ use browser::{Browser, Page};
 use process::Guestbook;
 
 /// A folder for one test's database.
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -44,7 +44,7 @@ impl Folder {
     }
 
     /// Starts the site with the operator's own settings.
-    fn start_with(&self, config: &str) -> Guestbook {
+    pub(crate) fn start_with(&self, config: &str) -> Guestbook {
         let path = self.0.path().join("config.toml");
         fs::write(&path, config).unwrap();
         Guestbook::start(&self.database(), &["--config", path.to_str().unwrap()])

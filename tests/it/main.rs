@@ -5,11 +5,11 @@
     clippy::panic,
     reason = "a test that meets what it does not expect has failed"
 )]
-#![expect(unreachable_pub, reason = "a binary has no outside")]
 
 mod axum;
 mod credentials;
 mod durability;
 mod guestbook;
 mod http;
+mod sdks;
 mod stores;

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A running guestbook. It is killed when this is dropped.
-pub(super) struct Guestbook {
+pub(crate) struct Guestbook {
     child: Child,
-    pub(super) origin: String,
+    pub(crate) origin: String,
 }
 
 impl Guestbook {
