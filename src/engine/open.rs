@@ -27,11 +27,14 @@ impl Prepared {
         }
     }
 
-    /// How long what is opened lasts.
-    pub(super) fn lifetime(&self) -> Lifetime {
-        match self {
-            Self::Session { lifetime, .. } | Self::Code { lifetime, .. } => *lifetime,
-        }
+    /// The fence of an anonymous user whom nothing else can sign in. The session of a code begins when
+    /// that is redeemed, which may be as late as it expires.
+    pub(super) fn fence(&self, now: Timestamp) -> Timestamp {
+        let (lifetime, begins) = match self {
+            Self::Session { lifetime, .. } => (*lifetime, now),
+            Self::Code { lifetime, .. } => (*lifetime, now.plus(CODE_LIFETIME)),
+        };
+        lifetime::fence(lifetime.end(begins, begins), lifetime)
     }
 
     /// The client whose sessions may have a limit in number.

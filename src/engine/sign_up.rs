@@ -7,7 +7,6 @@ use crate::engine::{
     Credential, Engine, Error, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
 };
 use crate::model::{Account, Method, ProvenIdentity, Timestamp, UserId};
-use crate::rules::lifetime;
 use crate::rules::sign_up::{self, Anchor};
 use crate::rules::{Admission, Claim, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
@@ -39,8 +38,7 @@ impl Engine {
         if !self.0.limits.take_sign_up(address, now) {
             return Err(Rejection::LimitReached.into());
         }
-        let lifetime = prepared.lifetime();
-        let fence = lifetime::fence(lifetime.end(now, now), lifetime);
+        let fence = prepared.fence(now);
         for _ in 0..MAX_ATTEMPTS {
             let user = UserId::draw(self.entropy(), now)?;
             let anchor = Anchor::SessionsUntil(fence);
