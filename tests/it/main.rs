@@ -8,8 +8,15 @@
 
 mod axum;
 mod credentials;
+mod device_keys;
 mod durability;
+mod faults;
 mod guestbook;
 mod http;
+mod operator;
+mod promotion;
 mod sdks;
+mod sessions;
+mod sign_in;
 mod stores;
+mod support;

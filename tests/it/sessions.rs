@@ -1,0 +1,215 @@
+//! Sessions: listed, ended, and what is issued for them.
+
+mod codes;
+mod fence;
+mod lifetimes;
+mod tokens;
+
+use guestpass::Rejection;
+use guestpass::model::{ClientId, SessionId};
+
+use crate::support::{
+    Device, Held, World, app, cookie, on_every_backend, password, refresh, refused, run, seconds,
+};
+
+fn in_client(world: &World, client: &str) -> Held {
+    run(world.engine.sign_in(password("ada"), None, refresh(client), None)).unwrap().into()
+}
+
+#[test]
+fn signing_out_ends_one_session_for_good() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        let other = world.sign_in(password("ada")).unwrap();
+        assert!(run(world.engine.sign_out(&ada.token)).unwrap());
+        assert!(!run(world.engine.sign_out(&ada.token)).unwrap());
+        assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+        assert_eq!(world.ended(&other), None);
+    });
+}
+
+#[test]
+fn signing_out_by_access_token_ends_the_session_it_belongs_to() {
+    on_every_backend(|world| {
+        world.regular("ada");
+        for client in ["app", "jwt"] {
+            let held = in_client(&world, client);
+            let token = world.access_token(&held);
+            assert!(!run(world.engine.sign_out_access("nonsense")).unwrap());
+            assert!(run(world.engine.sign_out_access(&token)).unwrap());
+            assert_eq!(world.ended(&held), Some(Rejection::SessionUnknown));
+            let answer = run(world.engine.authenticate_access(&token));
+            assert_eq!(refused(answer), Rejection::SessionUnknown);
+            assert!(!run(world.engine.sign_out_access(&token)).unwrap());
+        }
+    });
+}
+
+#[test]
+fn an_expired_access_token_ends_nothing() {
+    on_every_backend(|world| {
+        world.regular("ada");
+        let held = in_client(&world, "app");
+        let token = world.access_token(&held);
+        world.advance(seconds(1800));
+        assert!(!run(world.engine.sign_out_access(&token)).unwrap());
+        assert_eq!(world.ended(&held), None);
+    });
+}
+
+#[test]
+fn signing_out_by_name_ends_a_session_of_that_user_only() {
+    on_every_backend(|world| {
+        let (ada, eve) = (world.regular("ada"), world.regular("eve"));
+        assert!(!run(world.engine.sign_out_session(eve.user, ada.session.id)).unwrap());
+        assert_eq!(world.ended(&ada), None);
+        assert!(run(world.engine.sign_out_session(ada.user, ada.session.id)).unwrap());
+        assert!(!run(world.engine.sign_out_session(ada.user, ada.session.id)).unwrap());
+        assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+        assert_eq!(world.ended(&eve), None);
+    });
+}
+
+#[test]
+fn signing_out_everywhere_ends_all_sessions_and_access_tokens() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        let held = in_client(&world, "app");
+        let token = world.access_token(&held);
+        run(world.engine.sign_out_all(ada.user)).unwrap();
+        for session in [&ada, &held] {
+            assert_eq!(world.ended(session), Some(Rejection::SessionSuperseded));
+        }
+        let answer = run(world.engine.authenticate_access(&token));
+        assert_eq!(refused(answer), Rejection::SessionSuperseded);
+    });
+}
+
+#[test]
+fn signing_out_everywhere_needs_a_user_who_is_not_over() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        run(world.engine.delete(ada.user)).unwrap();
+        let answer = run(world.engine.sign_out_all(ada.user));
+        assert_eq!(refused(answer), Rejection::UserUnknown);
+        let nobody = guestpass::model::UserId::from_bytes([7; 16]);
+        assert_eq!(refused(run(world.engine.sign_out_all(nobody))), Rejection::UserUnknown);
+        assert_eq!(refused(run(world.engine.sessions(nobody, None, 9))), Rejection::UserUnknown);
+    });
+}
+
+#[test]
+fn live_sessions_are_listed_in_portions_in_the_order_of_their_names() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        for _ in 0..4 {
+            world.advance(seconds(1));
+            in_client(&world, "app");
+        }
+        let page = |after: Option<SessionId>| run(world.engine.sessions(ada.user, after, 2));
+        let mut ids = Vec::new();
+        let mut after = None;
+        loop {
+            let sessions = page(after).unwrap();
+            assert!(sessions.len() <= 2);
+            let Some(last) = sessions.last() else { break };
+            after = Some(last.id);
+            ids.extend(sessions.iter().map(|session| session.id));
+        }
+        assert_eq!(ids.len(), 5);
+        assert!(ids.is_sorted());
+    });
+}
+
+#[test]
+fn ended_sessions_are_not_listed_however_many_there_are() {
+    on_every_backend(|world| {
+        let shorter = world.engine_with(|policy| policy.session.idle_timeout_seconds = 20);
+        let ada = world.regular("ada");
+        for _ in 0..5 {
+            world.sign_in(password("ada")).unwrap();
+        }
+        world.advance(seconds(22));
+        let live = in_client(&world, "app");
+        let listed = run(shorter.sessions(ada.user, None, 2)).unwrap();
+        assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [live.session.id]);
+    });
+}
+
+#[test]
+fn a_disabled_guests_sessions_are_listed_though_they_do_not_count() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        run(world.engine.disable(guest.user)).unwrap();
+        assert_eq!(world.ended(&guest), Some(Rejection::Disabled));
+        assert_eq!(run(world.engine.sessions(guest.user, None, 9)).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn beyond_the_allowed_number_a_clients_earliest_session_ends() {
+    on_every_backend(|world| {
+        world.regular("ada");
+        let elsewhere = in_client(&world, "app");
+        let mut sessions = Vec::new();
+        for _ in 0..3 {
+            world.advance(seconds(1));
+            sessions.push(in_client(&world, "two"));
+        }
+        assert_eq!(world.ended(&sessions[0]), Some(Rejection::SessionUnknown));
+        assert_eq!(world.ended(&sessions[1]), None);
+        assert_eq!(world.ended(&sessions[2]), None);
+        assert_eq!(world.ended(&elsewhere), None, "another client has its own number");
+    });
+}
+
+#[test]
+fn a_refresh_token_is_its_clients_alone() {
+    on_every_backend(|world| {
+        let cookie = world.regular("ada");
+        let held = in_client(&world, "app");
+        assert!(run(world.engine.refresh(&held.token, &app())).is_ok());
+        let other = ClientId::parse("two").unwrap();
+        let answer = run(world.engine.refresh(&held.token, &other));
+        assert_eq!(refused(answer), Rejection::ClientMismatch);
+        let answer = run(world.engine.refresh(&cookie.token, &app()));
+        assert_eq!(refused(answer), Rejection::ClientMismatch);
+    });
+}
+
+#[test]
+fn a_session_of_a_client_that_the_policy_has_no_more_does_not_count() {
+    on_every_backend(|world| {
+        world.regular("ada");
+        let held = in_client(&world, "app");
+        let without =
+            world.engine_with(|policy| policy.clients.retain(|one| one.client_id != "app"));
+        let answer = run(without.authenticate(&held.token));
+        assert_eq!(refused(answer), Rejection::ClientUnknown);
+        assert_eq!(world.ended(&held), None, "and counts when the policy has it again");
+    });
+}
+
+#[test]
+fn a_token_that_was_never_given_is_nobodys() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let mut text = guest.token.reveal().to_string();
+        let other = if text.starts_with('A') { "B" } else { "A" };
+        text.replace_range(..1, other);
+        let token = guestpass::credential::SessionToken::parse(&text).unwrap();
+        let answer = run(world.engine.authenticate(&token));
+        assert_eq!(refused(answer), Rejection::SessionUnknown);
+    });
+}
+
+#[test]
+fn an_engine_built_anew_over_the_same_backend_knows_the_sessions() {
+    on_every_backend(|world| {
+        let guest = world.guest_on(&Device::new(1));
+        let anew = world.engine_with(|_| {});
+        assert_eq!(run(anew.authenticate(&guest.token)).unwrap().user.id, guest.user);
+        let held: Held = run(anew.sign_up(password("ada"), cookie(), None)).unwrap().into();
+        assert_eq!(world.ended(&held), None);
+    });
+}

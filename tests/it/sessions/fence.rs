@@ -1,0 +1,212 @@
+//! The fence of a guest without a device key: nothing of it counts beyond, and then it is collected.
+
+use guestpass::engine::FlowStart;
+use guestpass::model::{EventKind, Standing};
+use guestpass::rules::ClientPolicy;
+use guestpass::{Policy, Rejection};
+
+use crate::support::{
+    Device, Held, World, code_for, days, on_every_backend, on_every_backend_with, password,
+    refused, run, seconds,
+};
+
+fn sweep(world: &World) -> u32 {
+    run(world.engine.sweep(1000)).unwrap().guests
+}
+
+#[test]
+fn no_session_of_a_guest_ends_beyond_its_fence() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        for _ in 0..40 {
+            let session = world.authenticate(&guest).unwrap().session;
+            assert!(session.ends_at <= world.user(guest.user).ends_at.unwrap());
+            world.advance(days(5));
+        }
+    });
+}
+
+#[test]
+fn an_access_raises_the_fence_coarsely() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let first = world.user(guest.user).ends_at.unwrap();
+        world.advance(seconds(3600));
+        assert_eq!(world.ended(&guest), None);
+        assert_eq!(world.user(guest.user).ends_at, Some(first), "there was room");
+        world.advance(days(10));
+        assert_eq!(world.ended(&guest), None);
+        assert!(first < world.user(guest.user).ends_at.unwrap());
+    });
+}
+
+#[test]
+fn the_last_sign_out_lowers_the_fence_and_the_next_sweep_collects() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        run(world.engine.sign_out(&guest.token)).unwrap();
+        assert_eq!(world.user(guest.user).ends_at, Some(world.clock_now()));
+        assert_eq!(sweep(&world), 1);
+        assert_eq!(world.user(guest.user).standing, Standing::Collected);
+        assert_eq!(world.history(guest.user).last(), Some(&EventKind::Collected));
+        assert_eq!(sweep(&world), 0);
+    });
+}
+
+#[test]
+fn every_way_of_signing_out_lowers_the_fence() {
+    on_every_backend(|world| {
+        let by_name = world.guest();
+        run(world.engine.sign_out_session(by_name.user, by_name.session.id)).unwrap();
+        let by_all = world.guest();
+        run(world.engine.sign_out_all(by_all.user)).unwrap();
+        let by_token: Held =
+            run(world.engine.sign_up_anonymously(crate::support::refresh("app"), None))
+                .unwrap()
+                .into();
+        let token = world.access_token(&by_token);
+        run(world.engine.sign_out_access(&token)).unwrap();
+        for guest in [by_name.user, by_all.user, by_token.user] {
+            assert_eq!(world.user(guest).ends_at, Some(world.clock_now()));
+        }
+        assert_eq!(sweep(&world), 3);
+    });
+}
+
+#[test]
+fn a_guest_who_stays_away_is_collected_and_one_who_comes_is_not() {
+    on_every_backend(|world| {
+        let (away, comes) = (world.guest(), world.guest());
+        for _ in 0..8 {
+            world.advance(days(5));
+            assert_eq!(world.ended(&comes), None);
+            sweep(&world);
+        }
+        assert_eq!(world.user(away.user).standing, Standing::Collected);
+        assert_eq!(world.user(comes.user).standing, Standing::Anonymous);
+    });
+}
+
+#[test]
+fn a_guest_with_a_device_key_is_never_collected() {
+    on_every_backend(|world| {
+        let device = Device::new(1);
+        let guest = world.guest_on(&device);
+        run(world.engine.sign_out(&guest.token)).unwrap();
+        run(world.engine.sign_out_all(guest.user)).unwrap();
+        world.advance(days(4000));
+        assert_eq!(sweep(&world), 0);
+        assert_eq!(world.user(guest.user).ends_at, None);
+        assert_eq!(world.sign_in_on(&device).unwrap().user, guest.user);
+    });
+}
+
+#[test]
+fn who_was_promoted_has_no_fence_and_is_never_collected() {
+    on_every_backend(|world| {
+        let ada = world.promoted("ada");
+        run(world.engine.sign_out(&ada.token)).unwrap();
+        world.advance(days(4000));
+        assert_eq!(sweep(&world), 0);
+        assert_eq!(world.sign_in(password("ada")).unwrap().user, ada.user);
+    });
+}
+
+#[test]
+fn an_open_flow_keeps_its_guest_for_as_long_as_it_may_take() {
+    let short = |policy: &mut Policy| policy.session.idle_timeout_seconds = 20;
+    on_every_backend_with(short, |world| {
+        let guest = world.guest();
+        let code = run(world.engine.promotion_code(&guest.token)).unwrap();
+        let flow = run(world.engine.open_flow(FlowStart::PromotionCode(&code.text), &[])).unwrap();
+        world.advance(seconds(3599));
+        assert_eq!(sweep(&world), 0);
+        let flow_of = world.engine.flow(&flow.ticket.text).unwrap().guest.unwrap();
+        assert_eq!(world.promote(&flow_of, password("ada")).unwrap().user, guest.user);
+    });
+}
+
+#[test]
+fn a_flow_ends_with_its_guest_when_that_signs_out_everywhere() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let code = run(world.engine.promotion_code(&guest.token)).unwrap();
+        let flow = run(world.engine.open_flow(FlowStart::PromotionCode(&code.text), &[])).unwrap();
+        run(world.engine.sign_out_all(guest.user)).unwrap();
+        let flow_of = world.engine.flow(&flow.ticket.text).unwrap().guest.unwrap();
+        let answer = world.promote(&flow_of, password("ada"));
+        assert_eq!(refused(answer), Rejection::SessionSuperseded);
+    });
+}
+
+/// The fence was put for a session that begins with the sign-up. A guest who gets a code instead
+/// begins up to five minutes later, when the code is redeemed, and the session was then cut off at the
+/// fence, before its own end; with a lifetime of a few minutes the code itself was refused.
+#[test]
+fn a_session_from_a_code_lasts_as_long_as_any_other() {
+    let short = |policy: &mut Policy| {
+        policy.clients = vec![ClientPolicy {
+            refresh_token_lifetime_seconds: 100,
+            refresh_token_idle_timeout_enabled: false,
+            ..policy.clients[0].clone()
+        }];
+    };
+    on_every_backend_with(short, |world| {
+        let issued = run(world.engine.sign_up_anonymously(code_for("app"), None)).unwrap();
+        let code = World::issued(issued);
+        world.advance(seconds(299));
+        let guest = world.redeem(&code, "app").unwrap();
+        world.advance(seconds(99));
+        assert_eq!(world.ended(&guest), None);
+        world.advance(seconds(1));
+        assert_eq!(world.ended(&guest), Some(Rejection::SessionExpired));
+    });
+}
+
+#[test]
+fn a_guest_whose_code_was_never_redeemed_is_collected() {
+    on_every_backend(|world| {
+        run(world.engine.sign_up_anonymously(code_for("app"), None)).unwrap();
+        world.advance(days(40));
+        assert_eq!(sweep(&world), 1);
+    });
+}
+
+#[test]
+fn a_disabled_guest_keeps_its_session_and_its_end() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let end = world.user(guest.user).ends_at;
+        run(world.engine.disable(guest.user)).unwrap();
+        assert_eq!(world.ended(&guest), Some(Rejection::Disabled));
+        assert_eq!(world.user(guest.user).ends_at, end);
+        run(world.engine.enable(guest.user)).unwrap();
+        assert_eq!(world.ended(&guest), None);
+    });
+}
+
+#[test]
+fn sweeping_removes_sessions_that_have_ended_and_no_others() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        world.advance(days(20));
+        let later = world.sign_in(password("ada")).unwrap();
+        world.advance(days(15));
+        assert_eq!(run(world.engine.sweep(1000)).unwrap().sessions_and_nonces, 1);
+        assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+        assert_eq!(world.ended(&later), None);
+    });
+}
+
+#[test]
+fn sweeping_goes_in_portions() {
+    on_every_backend(|world| {
+        for _ in 0..5 {
+            let guest = world.guest();
+            run(world.engine.sign_out(&guest.token)).unwrap();
+        }
+        let portions: Vec<u32> =
+            (0..4).map(|_| run(world.engine.sweep(2)).unwrap().guests).collect();
+        assert_eq!(portions, [2, 2, 1, 0]);
+    });
+}

@@ -1,0 +1,46 @@
+//! What the tests of the engine share: worlds, devices, faults, schedules.
+
+mod backends;
+mod device;
+mod entropy;
+mod interleave;
+mod probe;
+mod world;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use guestpass::{Error, Rejection};
+
+pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
+pub(crate) use device::Device;
+pub(crate) use entropy::Counting;
+pub(crate) use interleave::interleave;
+pub(crate) use probe::{Fault, Script};
+pub(crate) use world::{
+    Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password, proven,
+    refresh,
+};
+
+/// Runs a future to its end on this thread.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    futures_executor::block_on(future)
+}
+
+/// Why something was refused.
+#[track_caller]
+pub(crate) fn refused<T: Debug>(result: Result<T, Error>) -> Rejection {
+    match result {
+        Err(Error::Rejected(rejection)) => rejection,
+        other => panic!("expected a rejection, got {other:?}"),
+    }
+}
+
+pub(crate) const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 3600)
+}

@@ -1,0 +1,274 @@
+//! A wrapper around a store that gives way before each call, or lets one fail.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use guestpass::model::{
+    Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Session, SessionId, Timestamp,
+    TokenDigest, User, UserId,
+};
+use guestpass::store::{
+    Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, Nonce, SessionStore,
+    StoreError, UserStore,
+};
+
+use super::interleave::give_way;
+
+/// What the calls of a store meet with. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    mode: Mode,
+    calls: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Mode {
+    #[default]
+    Rest,
+    Step,
+    Fail(Fault, u32),
+}
+
+/// How the calls of a store fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// One call fails and does nothing.
+    Before,
+    /// One call does what it should, and nobody is told.
+    After,
+    /// From one call on, all fail and do nothing.
+    Onwards,
+}
+
+impl Script {
+    /// Nothing happens from now on.
+    pub(crate) fn rest(&self) {
+        self.set(Mode::Rest);
+    }
+
+    /// Every call gives way once before it begins.
+    pub(crate) fn step(&self) {
+        self.set(Mode::Step);
+    }
+
+    /// The call with this number, counted from 0 from now on, fails.
+    pub(crate) fn fail(&self, fault: Fault, number: u32) {
+        self.set(Mode::Fail(fault, number));
+    }
+
+    /// How many calls there were since the script was last set.
+    pub(crate) fn calls(&self) -> u32 {
+        self.0.lock().unwrap().calls
+    }
+
+    fn set(&self, mode: Mode) {
+        *self.0.lock().unwrap() = State { mode, calls: 0 };
+    }
+
+    /// What the call that begins now meets with.
+    fn next(&self) -> (bool, Option<Fault>) {
+        let mut state = self.0.lock().unwrap();
+        let number = state.calls;
+        state.calls += 1;
+        match state.mode {
+            Mode::Rest => (false, None),
+            Mode::Step => (true, None),
+            Mode::Fail(fault, at) => {
+                let is_hit = match fault {
+                    Fault::Before | Fault::After => number == at,
+                    Fault::Onwards => at <= number,
+                };
+                (false, is_hit.then_some(fault))
+            }
+        }
+    }
+
+    async fn around<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        let (gives_way, fault) = self.next();
+        if gives_way {
+            give_way().await;
+        }
+        match fault {
+            None => call.await,
+            Some(Fault::Before | Fault::Onwards) => Err(StoreError::transient("injected").into()),
+            Some(Fault::After) => {
+                let _nobody_is_told = call.await;
+                Err(StoreError::transient("injected").into())
+            }
+        }
+    }
+}
+
+/// A store whose calls meet with what a script says.
+#[derive(Debug)]
+pub(crate) struct Probe<T> {
+    inner: T,
+    script: Script,
+}
+
+impl<T> Probe<T> {
+    pub(crate) fn new(inner: T, script: &Script) -> Self {
+        Self { inner, script: script.clone() }
+    }
+}
+
+#[async_trait]
+impl<T: Backend + UserStore + SessionStore> Backend for Probe<T> {
+    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
+        self.script.around(self.inner.land(landing)).await
+    }
+
+    async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
+        self.script.around(self.inner.resolve(digest)).await
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        self.inner.atomicity()
+    }
+
+    fn users(&self) -> &dyn UserStore {
+        self
+    }
+
+    fn sessions(&self) -> &dyn SessionStore {
+        self
+    }
+}
+
+#[async_trait]
+impl<T: UserStore> UserStore for Probe<T> {
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.script.around(self.inner.user(id)).await
+    }
+
+    async fn load(&self, by: Lookup<'_>) -> Result<Option<Account>, StoreError> {
+        self.script.around(self.inner.load(by)).await
+    }
+
+    async fn key(&self, name: KeyName<'_>) -> Result<Option<KeyRecord>, StoreError> {
+        self.script.around(self.inner.key(name)).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<(), CommitError> {
+        self.script.around(self.inner.commit(commit)).await
+    }
+
+    async fn ended(&self, before: Timestamp, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.script.around(self.inner.ended(before, limit)).await
+    }
+
+    async fn events(
+        &self,
+        after: EventCursor,
+        limit: u32,
+    ) -> Result<Vec<(EventCursor, Event)>, StoreError> {
+        self.script.around(self.inner.events(after, limit)).await
+    }
+
+    async fn forget_events(&self, through: EventCursor, limit: u32) -> Result<u32, StoreError> {
+        self.script.around(self.inner.forget_events(through, limit)).await
+    }
+
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.script.around(UserStore::is_empty(&self.inner)).await
+    }
+}
+
+#[async_trait]
+impl<T: SessionStore> SessionStore for Probe<T> {
+    async fn insert(&self, session: &Session) -> Result<(), StoreError> {
+        self.script.around(self.inner.insert(session)).await
+    }
+
+    async fn session(&self, digest: &TokenDigest) -> Result<Option<Session>, StoreError> {
+        self.script.around(self.inner.session(digest)).await
+    }
+
+    async fn record_access(
+        &self,
+        digest: &TokenDigest,
+        accessed_at: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.script.around(self.inner.record_access(digest, accessed_at, ends_at)).await
+    }
+
+    async fn remove(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        self.script.around(self.inner.remove(digest)).await
+    }
+
+    async fn remove_by_id(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        self.script.around(self.inner.remove_by_id(user, id)).await
+    }
+
+    async fn of_user(
+        &self,
+        user: UserId,
+        epoch: Epoch,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.script.around(self.inner.of_user(user, epoch, after, limit)).await
+    }
+
+    async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {
+        self.script.around(self.inner.rotate(old, new)).await
+    }
+
+    async fn shorten_others(
+        &self,
+        user: UserId,
+        epoch: Epoch,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        self.script.around(self.inner.shorten_others(user, epoch, until, limit)).await
+    }
+
+    async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {
+        self.script.around(self.inner.spend(nonce, until)).await
+    }
+
+    async fn sweep(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        self.script.around(self.inner.sweep(before, limit)).await
+    }
+
+    fn remembers_spent(&self) -> Memory {
+        self.inner.remembers_spent()
+    }
+}
+
+/// A backend that several engines and the test itself share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(pub(crate) Arc<dyn Backend>);
+
+#[async_trait]
+impl Backend for Shared {
+    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
+        self.0.land(landing).await
+    }
+
+    async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
+        self.0.resolve(digest).await
+    }
+
+    fn atomicity(&self) -> Atomicity {
+        self.0.atomicity()
+    }
+
+    fn users(&self) -> &dyn UserStore {
+        self.0.users()
+    }
+
+    fn sessions(&self) -> &dyn SessionStore {
+        self.0.sessions()
+    }
+}
