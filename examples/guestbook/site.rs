@@ -6,13 +6,14 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::middleware::{self, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use guestpass::Engine;
-use guestpass::http::Http;
+use guestpass::http::{Cause, Http};
 
 use crate::data::Data;
 use crate::page::{self, Page};
@@ -61,7 +62,7 @@ impl FromRef<Site> for Http {
 
 /// The site and the endpoints of the engine.
 pub(crate) fn router(site: Site) -> Router {
-    let endpoints = guestpass::axum::router(site.http().clone());
+    let endpoints = guestpass::axum::router(site.http().clone()).layer(map_response(log_cause));
     let pages = Router::new()
         .route("/", get(wall::show).post(wall::post))
         .route("/preferences", get(preferences::show).post(preferences::save))
@@ -84,9 +85,13 @@ pub(crate) fn router(site: Site) -> Router {
     pages.merge(endpoints).fallback(not_found)
 }
 
-/// What no page of the site needs, no browser does.
+/// What no page of the site needs, no browser does for it.
 async fn with_headers(mut response: Response) -> Response {
+    let status = response.status();
     let headers = response.headers_mut();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("60"));
+    }
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
         // With `no-referrer` a form would be sent with `Origin: null`, which says nothing.
@@ -96,6 +101,14 @@ async fn with_headers(mut response: Response) -> Response {
         (CACHE_CONTROL, "no-store"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The endpoints answer without saying what is wrong inside; the operator wants to know.
+async fn log_cause(response: Response) -> Response {
+    if let Some(Cause(error)) = response.extensions().get() {
+        eprintln!("guestbook: {error}");
     }
     response
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{HeaderValue, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use guestpass::{Error, Rejection};
 use serde_json::json;
@@ -110,16 +110,12 @@ impl Kind {
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let mut response = (status, body).into_response();
-        let retry_after = match self {
-            Self::TooMany => Some("60"),
-            Self::Busy => Some("1"),
-            Self::CrossSite | Self::Disabled | Self::Broken => None,
-        };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+        match self {
+            Self::Busy => (status, [(RETRY_AFTER, "1")], body).into_response(),
+            Self::CrossSite | Self::Disabled | Self::TooMany | Self::Broken => {
+                (status, body).into_response()
+            }
         }
-        response
     }
 
     fn code(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -46,17 +46,21 @@ fn a_stop_waits_for_the_request_in_flight() {
     let mut browser = Browser::at(&site);
     post(&mut browser, "before");
     let body = "message=in+flight";
-    let headers =
-        [("origin", site.origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let headers = [
+        ("origin", site.origin.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("expect", "100-continue"),
+    ];
     let head = browser.head("POST", "/", &headers, body.len());
     let mut stream = TcpStream::connect(site.address()).unwrap();
-    let (begun, rest) = body.split_at(10);
-    stream.write_all(format!("{head}{begun}").as_bytes()).unwrap();
-    // The request must have arrived before the signal does.
-    thread::sleep(Duration::from_millis(300));
+    stream.write_all(head.as_bytes()).unwrap();
+    // This is how the site says that it has begun to read the body.
+    let mut go_on = [0; GO_ON.len()];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, GO_ON);
     site.terminate();
     thread::sleep(Duration::from_millis(300));
-    stream.write_all(rest.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
     assert_eq!(answer(stream).status, 303);
     assert_eq!(site.wait().code(), Some(0));
 
@@ -294,4 +298,5 @@ fn the_site_says_that_it_can_serve() {
     assert_eq!((page.status, page.body.as_str()), (200, "ok\n"));
 }
 
+const GO_ON: &[u8; 25] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const LONGEST_NEWS: Duration = Duration::from_secs(20);

@@ -111,7 +111,7 @@ fn too_many_guests_from_one_address_are_asked_to_wait() {
         assert_eq!(post(&mut Browser::at(&site), text).status, 200);
     }
     let page = post(&mut Browser::at(&site), "third");
-    assert_eq!(page.status, 429);
+    assert_eq!((page.status, page.header("retry-after")), (429, Some("60")));
     assert!(page.alert().unwrap().contains("Wait a minute"), "{page:?}");
     assert!(page.body.contains("third</textarea>"), "{page:?}");
 }
