@@ -117,9 +117,14 @@ impl Buckets {
         let now = now.as_millis();
         let most = refill.saturating_mul(self.burst);
         let mut buckets = self.lock();
-        // A clock that was set back must not lock anybody out for longer than an empty bucket does.
-        let full_at = buckets.get(&key).map_or(now, |full_at| (*full_at).clamp(now, now + most));
-        if now.saturating_add(most) < full_at.saturating_add(refill) {
+        let latest = now.saturating_add(most);
+        let mut full_at = now;
+        if let Some(known) = buckets.get_mut(&key) {
+            // A clock that was set back must not lock anybody out for longer than an empty bucket does.
+            *known = (*known).clamp(now, latest);
+            full_at = *known;
+        }
+        if latest < full_at.saturating_add(refill) {
             return false;
         }
         if MAX_BUCKETS <= buckets.len() && !buckets.contains_key(&key) {

@@ -142,9 +142,14 @@ impl Account {
 
     /// The account as it stands once `commit` has landed on it, or on nothing if it signs a user up.
     ///
-    /// `None` if the commit cannot land here: another user's, at another version, or one that signs
-    /// a user up without a root record.
+    /// `None` if the commit cannot land here: another user's, at another version or epoch, or one that
+    /// signs a user up without a root record.
     pub fn after(before: Option<&Self>, commit: &Commit) -> Option<Self> {
+        let renames =
+            |write: &Write| matches!(write, Write::PutUser(user) if user.id != commit.user);
+        if commit.writes.iter().any(renames) {
+            return None;
+        }
         let mut account = match (before, commit.expect) {
             (None, Expect::Absent) => Self::opened_by(commit)?,
             (Some(account), Expect::At(version)) if account.user.version == version => {
