@@ -124,6 +124,7 @@ impl Visit<'_> {
             other_page: &address(other),
             client_id: &self.request.client,
             email,
+            password_least: self.http.engine().policy().password.min_length,
             alert,
             guest: self.guest_note(),
         };

@@ -61,6 +61,8 @@ pub struct FormPage<'a> {
     pub client_id: &'a str,
     /// The e-mail address that was sent before; empty at first. It may be anything at all.
     pub email: &'a str,
+    /// The least characters that a new password has.
+    pub password_least: u32,
     /// Why what was sent before was refused.
     pub alert: Option<Alert>,
     /// What happens to what the person did as a guest.

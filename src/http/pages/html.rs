@@ -8,8 +8,11 @@ use crate::http::route::Endpoint;
 /// The HTML of a page.
 pub(super) fn page(page: &Page<'_>) -> String {
     match page {
-        Page::SignUp(form) => document("Sign up", &credential(form, &SIGN_UP)),
-        Page::LogIn(form) => document("Log in", &credential(form, &LOG_IN)),
+        Page::SignUp(form) => {
+            let rule = format!("At least {} characters.", form.password_least);
+            document("Sign up", &credential(form, &SIGN_UP, Some(&rule)))
+        }
+        Page::LogIn(form) => document("Log in", &credential(form, &LOG_IN, None)),
         Page::SignOut(form) => document("Log out", &sign_out(form)),
         Page::Problem(one) => document("This page cannot be shown", &problem(one)),
     }
@@ -48,13 +51,19 @@ fn document(title: &str, body: &str) -> String {
     )
 }
 
-fn credential(form: &FormPage<'_>, words: &Words) -> String {
+fn credential(form: &FormPage<'_>, words: &Words, rule: Option<&str>) -> String {
     let alert = form.alert.map(|alert| {
         format!("<p class=\"alert\" role=\"alert\" id=\"alert\">{}</p>\n", escape(&alert.text()))
     });
     let note = form.guest.text();
     let note = note.map(|note| format!("<p class=\"note\">{}</p>\n", escape(note)));
-    let described = if alert.is_some() { " aria-describedby=\"alert\"" } else { "" };
+    let rule = rule.map(|rule| format!("<p class=\"rule\" id=\"rule\">{}</p>\n", escape(rule)));
+    let (on_email_described, on_password_described) = match (&alert, &rule) {
+        (None, None) => ("", ""),
+        (Some(_), None) => (" aria-describedby=\"alert\"", " aria-describedby=\"alert\""),
+        (None, Some(_)) => ("", " aria-describedby=\"rule\""),
+        (Some(_), Some(_)) => (" aria-describedby=\"alert\"", " aria-describedby=\"alert rule\""),
+    };
     // The keyboard starts where something is missing.
     let (on_email, on_password) =
         if form.email.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
@@ -63,14 +72,16 @@ fn credential(form: &FormPage<'_>, words: &Words) -> String {
         "{alert}{note}<form method=\"post\" action=\"{action}\">\n\
          <label for=\"email\">Email</label>\n\
          <input id=\"email\" name=\"email\" type=\"email\" inputmode=\"email\" autocomplete=\"username\" \
-         autocapitalize=\"none\" spellcheck=\"false\" required{on_email}{described} value=\"{email}\">\n\
+         autocapitalize=\"none\" spellcheck=\"false\" required{on_email}{on_email_described} value=\"{email}\">\n\
          <label for=\"password\">Password</label>\n\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" \
-         required{on_password}{described}>\n\
+         required{on_password}{on_password_described}>\n\
+         {rule}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"other\">{question} <a href=\"{other_page}\">{other}</a></p>\n",
         alert = alert.unwrap_or_default(),
         note = note.unwrap_or_default(),
+        rule = rule.unwrap_or_default(),
         action = escape(form.action),
         email = escape(form.email),
         other_page = escape(form.other_page),
@@ -134,6 +145,7 @@ mod tests {
             other_page: "/oauth2/login?flow=ab",
             client_id: "web",
             email,
+            password_least: 8,
             alert: Some(Alert::EmailInvalid),
             guest: GuestNote::Joins,
         }
@@ -163,6 +175,8 @@ mod tests {
             "<label for=\"password\">Password</label>",
             "<button type=\"submit\">Sign up</button>",
             "role=\"alert\"",
+            "aria-describedby=\"alert rule\"",
+            "At least 8 characters.",
             "autocomplete=\"new-password\"",
             "<a href=\"/oauth2/login?flow=ab\">Log in</a>",
             "<html lang=\"en\">",
