@@ -1,6 +1,9 @@
 //! The sign-up and log-in pages.
 
+use guestpass::credential::Keyring;
 use guestpass::http::{Http, Page, Pages};
+use guestpass::model::SystemEntropy;
+use guestpass::store::sqlite::SqliteBackend;
 use http::StatusCode;
 
 use super::site::{Answer, Browser, ORIGIN_URL, PASSWORD, REDIRECT_URI, Site, form, get, with};
@@ -212,7 +215,7 @@ async fn a_disabled_user_is_told_only_with_the_right_password() {
 }
 
 #[tokio::test]
-async fn a_flow_of_a_client_that_is_gone_ends() {
+async fn a_flow_is_its_browser_s_under_its_own_name_only() {
     let site = Site::new();
     let mut browser = Browser::new(&site);
     let page = sign_up_page(&mut browser).await;
@@ -230,6 +233,34 @@ async fn a_flow_of_a_client_that_is_gone_ends() {
     let twice = format!("{name}={ticket}; {name}={ticket}");
     assert_eq!(site.ask(with(get(&page), "cookie", &twice)).await.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn after_a_restart_a_flow_goes_on_unless_its_client_may_not_come_back_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+    let start = |change: Change| {
+        let backend = SqliteBackend::open(directory.path().join("users.db")).unwrap();
+        Site::with_keyring(backend, keyring.clone(), change)
+    };
+    let before = start(|_| {});
+    let mut browser = Browser::new(&before);
+    let page = sign_up_page(&mut browser).await;
+    let cookies = browser.cookies;
+    drop(before);
+    let changes: [(Change, StatusCode); 3] = [
+        (|_| {}, StatusCode::OK),
+        (|policy| policy.clients[0].redirect_uris.clear(), StatusCode::BAD_REQUEST),
+        (|policy| policy.clients.clear(), StatusCode::BAD_REQUEST),
+    ];
+    for (change, status) in changes {
+        let after = start(change);
+        let mut browser = Browser { site: &after, cookies: cookies.clone() };
+        assert_eq!(browser.get(&page).await.status, status);
+    }
+}
+
+/// What an operator changes in the policy.
+type Change = fn(&mut guestpass::Policy);
 
 #[derive(Debug)]
 struct OwnPages;

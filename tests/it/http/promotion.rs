@@ -250,6 +250,9 @@ async fn only_a_guest_without_a_key_gets_a_code() {
     let keyed = Tokens::of(&Device::new(1).enter(&site, KeyHeader::Jwk).await.json());
     assert_eq!(ask(with(&keyed.refresh)).await, invalid);
     assert_eq!(ask(with("nonsense")).await, forbidden);
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    assert_eq!(ask(with(&browser.cookies["session"])).await, forbidden, "a cookie's token");
     assert_eq!(ask(with(&"A".repeat(43))).await, forbidden);
     assert_eq!(ask(json!({ "session_type": "refresh_token" })).await, unauthorized);
     assert_eq!(ask(json!({ "session_type": "cookie" })).await, unauthorized);

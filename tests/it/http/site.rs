@@ -58,10 +58,18 @@ impl Site {
     }
 
     pub(crate) fn over(backend: impl Backend, change: impl FnOnce(&mut Policy)) -> Self {
+        let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+        Self::with_keyring(backend, keyring, change)
+    }
+
+    pub(crate) fn with_keyring(
+        backend: impl Backend,
+        keyring: Keyring,
+        change: impl FnOnce(&mut Policy),
+    ) -> Self {
         let mut policy = policy();
         change(&mut policy);
         let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
-        let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
         let engine =
             Engine::builder(backend, keyring, policy).clock(clock.clone()).build().unwrap();
         Self { http: Http::new(engine), clock }
