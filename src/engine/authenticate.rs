@@ -105,15 +105,33 @@ impl Engine {
     ) -> Result<Caller, Error> {
         let lifetime = lifetime::check(&session, &user, self.policy(), now)?;
         if let Some(ends_at) = lifetime::recorded_end(&session, lifetime, now) {
-            self.record_access(&user, &session, lifetime, ends_at, now).await?;
+            match self.record_access(&user, &session, lifetime, ends_at, now).await {
+                Ok(true) => {}
+                Ok(false) | Err(Error::Rejected(_)) => {
+                    return Err(self.why_over(&session, now).await?);
+                }
+                Err(error) => return Err(error),
+            }
             session.accessed_at = now;
             session.ends_at = ends_at;
         }
         Ok(Caller { user, session })
     }
 
-    /// Records that a session was used. The fence of its user is moved first, so that no session ever
-    /// ends beyond the fence.
+    /// Why a session that was good does not count any more, because of something that happened while
+    /// its use was recorded.
+    async fn why_over(&self, session: &Session, now: Timestamp) -> Result<Error, Error> {
+        let Some((session, user)) = self.backend().resolve(&session.digest).await? else {
+            return Ok(Rejection::SessionUnknown.into());
+        };
+        match lifetime::check(&session, &user, self.policy(), now) {
+            Ok(_) => Ok(Error::Contended),
+            Err(rejection) => Ok(rejection.into()),
+        }
+    }
+
+    /// Records that a session was used; says whether it is still there. The fence of its user is moved
+    /// first, so that no session ever ends beyond the fence.
     async fn record_access(
         &self,
         user: &User,
@@ -121,16 +139,13 @@ impl Engine {
         lifetime: Lifetime,
         ends_at: Timestamp,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if let Some(fence) = user.ends_at
             && fence < ends_at
         {
             self.move_fence(user.id, lifetime::fence(ends_at, lifetime), now).await?;
         }
-        if self.backend().sessions().record_access(&session.digest, now, ends_at).await? {
-            return Ok(());
-        }
-        Err(Rejection::SessionUnknown.into())
+        Ok(self.backend().sessions().record_access(&session.digest, now, ends_at).await?)
     }
 
     /// Moves the fence of an anonymous user.

@@ -4,14 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::credential::{self, SessionToken, TicketPurpose};
+use crate::credential::{self, SessionToken, Ticket, TicketPurpose};
 use crate::engine::open::{code_binding, method_from_byte};
 use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Landed, Opened, SignInOutcome, SignedIn};
-use crate::model::{ClientId, SessionId, SessionKind, Standing};
+use crate::model::{ClientId, Nonce, SessionId, SessionKind, Standing};
 use crate::rules::lifetime::{self, Lifetime};
 use crate::rules::{Admission, Rejection};
-use crate::store::Landing;
+use crate::store::{Atomicity, Landing};
 
 impl Engine {
     /// Redeems an authorization code for a refresh-token session (RFC 6749, section 4.1.3, with the
@@ -84,14 +84,34 @@ impl Engine {
             Ok(Landed::Whole) => {}
             Ok(Landed::Stale | Landed::Held) => return Err(Error::Contended),
             Err(Error::Rejected(Rejection::TicketSpent)) => {
+                self.note_second_use(&ticket).await?;
                 self.backend().sessions().remove_by_id(subject.user, id).await?;
                 return Err(Rejection::TicketSpent.into());
             }
             Err(error) => return Err(error),
         }
+        if !self.note_second_use(&ticket).await? {
+            self.backend().sessions().remove(&session.digest).await?;
+            return Err(Rejection::TicketSpent.into());
+        }
         self.end_surplus_sessions(&user, client).await?;
         let opened = Opened::Session { token, session };
         Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened })
+    }
+
+    /// Notes, where a code may be seen as spent before its session is there, that the code was used a
+    /// second time; says whether this is the first to note anything. Both users of the code do so after
+    /// their landing: the second removes the session if that is there by now, and if it is not, the
+    /// first finds the note and removes it.
+    async fn note_second_use(&self, code: &Ticket) -> Result<bool, Error> {
+        match self.backend().atomicity() {
+            Atomicity::Whole => Ok(true),
+            Atomicity::Stepwise => {
+                let note = Nonce(code.nonce.0.map(|byte| !byte));
+                let until = remember_until(code.expires_at);
+                Ok(self.backend().sessions().spend(&note, until).await?)
+            }
+        }
     }
 }
 

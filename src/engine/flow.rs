@@ -147,7 +147,15 @@ impl Engine {
         if let Some(fence) = account.user.ends_at
             && fence < ends_at
         {
-            self.move_fence(guest.user(), ends_at, now).await?;
+            match self.move_fence(guest.user(), ends_at, now).await {
+                Ok(()) => {}
+                // The guest has changed meanwhile: look again what became of it.
+                Err(Error::Rejected(_)) => {
+                    check_guest(&self.account(guest.user()).await?, &guest.proof, now)?;
+                    return Err(Error::Contended);
+                }
+                Err(error) => return Err(error),
+            }
         }
         if let Some((nonce, until)) = guest.spend
             && !self.backend().sessions().spend(&nonce, until).await?

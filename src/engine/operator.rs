@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::credential::SessionToken;
-use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS};
+use crate::engine::{Caller, Engine, Error, Landed, MAX_ATTEMPTS};
 use crate::model::{Event, EventCursor, IdentityKey, ProvenIdentity, Session, UserId};
 use crate::rules::{Rejection, passwords, status};
 use crate::store::{Landing, Lookup, MAX_PORTION};
@@ -30,8 +30,25 @@ impl Engine {
         new: &str,
         address: Option<IpAddr>,
     ) -> Result<(), Error> {
-        let now = self.now();
         let caller = self.authenticate(token).await?;
+        match self.change_password_of(caller, old, new, address).await {
+            // What was found wrong may be so because of something that ended the session meanwhile.
+            Err(Error::Rejected(rejection)) => {
+                self.authenticate(token).await?;
+                Err(rejection.into())
+            }
+            done => done,
+        }
+    }
+
+    async fn change_password_of(
+        &self,
+        caller: Caller,
+        old: &str,
+        new: &str,
+        address: Option<IpAddr>,
+    ) -> Result<(), Error> {
+        let now = self.now();
         let account = self.account(caller.user.id).await?;
         if account.password().is_none() {
             return Err(Rejection::NoPassword.into());
@@ -58,7 +75,7 @@ impl Engine {
             match self.land(&mut landing).await? {
                 Landed::Whole => {
                     let session = Session { epoch: fresh.epoch, ..caller.session };
-                    self.backend().sessions().rotate(&token.digest(), &session).await?;
+                    self.backend().sessions().rotate(&session.digest, &session).await?;
                     self.supersede(caller.user.id, fresh.epoch);
                     return Ok(());
                 }
@@ -116,7 +133,9 @@ impl Engine {
     /// The user is disabled or not.
     pub async fn disable(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::disable(account, self.fresh_epoch()?, now)?)).await
+        self.decide(user, |account| Ok(status::disable(account, self.fresh_epoch()?, now)?))
+            .await?;
+        Ok(())
     }
 
     /// Lets a user in again that was disabled.
@@ -131,7 +150,8 @@ impl Engine {
     /// The user is enabled or not.
     pub async fn enable(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::enable(account, now)?)).await
+        self.decide(user, |account| Ok(status::enable(account, now)?)).await?;
+        Ok(())
     }
 
     /// Deletes a user: its identities, authenticators and sessions. The root record stays, so that the
@@ -146,7 +166,8 @@ impl Engine {
     /// The user is deleted or not.
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::delete(account, self.fresh_epoch()?, now))).await
+        self.decide(user, |account| Ok(status::delete(account, self.fresh_epoch()?, now))).await?;
+        Ok(())
     }
 
     /// The events after `after`, in the order of their commits, at most `limit` and never more than

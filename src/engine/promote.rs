@@ -7,7 +7,7 @@ use crate::engine::sign_in::tell_of_sign_in;
 use crate::engine::{
     Credential, Engine, Error, Guest, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
 };
-use crate::model::{Account, Timestamp};
+use crate::model::{Account, IdentityKey, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::{self, became, check_guest};
 use crate::rules::{Admission, OnConflict, Rejection, sign_in};
@@ -134,7 +134,12 @@ impl Engine {
             OnConflict::Error => return Err(Rejection::IdentityTaken.into()),
             OnConflict::Login => {}
         }
-        let (owner, proof) = self.prove(step.credential, step.address, now).await?;
+        let (owner, proof) = match self.prove(step.credential, step.address, now).await {
+            Ok(proven) => proven,
+            // It may be nobody's any more by now, and then it is not for its owner to be proven.
+            Err(error) if self.is_anybodys(&step.credential.key()).await? => return Err(error),
+            Err(_) => return Ok(None),
+        };
         let parties = Parties {
             guest: step.account,
             guest_proof: &step.guest.proof,
@@ -149,6 +154,10 @@ impl Engine {
             Landed::Whole => Ok(Some((owner, admission))),
             Landed::Stale | Landed::Held => Ok(None),
         }
+    }
+
+    async fn is_anybodys(&self, identity: &IdentityKey) -> Result<bool, Error> {
+        Ok(self.backend().users().load(Lookup::Identity(identity)).await?.is_some())
     }
 }
 

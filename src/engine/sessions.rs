@@ -112,7 +112,8 @@ impl Engine {
     pub async fn sign_out_all(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
         self.decide(user, |account| Ok(status::sign_out_all(account, self.fresh_epoch()?, now)?))
-            .await
+            .await?;
+        Ok(())
     }
 
     async fn end_session(&self, digest: &TokenDigest) -> Result<bool, Error> {
@@ -170,17 +171,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets a rule decide about a user and lands it, again while others are faster.
+    /// Lets a rule decide about a user and lands it, again while others are faster; says whether there
+    /// was anything to do.
     pub(super) async fn decide(
         &self,
         user: UserId,
         rule: impl Fn(&Account) -> Result<Decision, Error> + Send,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         for _ in 0..MAX_ATTEMPTS {
             let account = self.account(user).await?;
             let commit = match rule(&account)? {
                 Decision::Change(commit) => commit,
-                Decision::Settled => return Ok(()),
+                Decision::Settled => return Ok(false),
             };
             let after = Account::after(Some(&account), &commit).ok_or(Error::Contended)?;
             let mut landing = Landing { commit: Some(commit), ..Landing::default() };
@@ -189,7 +191,7 @@ impl Engine {
                     if after.user.epoch != account.user.epoch {
                         self.supersede(user, after.user.epoch);
                     }
-                    return Ok(());
+                    return Ok(true);
                 }
                 Landed::Stale | Landed::Held => {}
             }

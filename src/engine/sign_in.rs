@@ -46,34 +46,41 @@ impl Engine {
         let prepared = self.prepare(open, now)?;
         let (mut owner, proof) = self.prove(&credential, address, now).await?;
         let mut landing = Landing { spend: guest.and_then(|guest| guest.spend), ..<_>::default() };
-        for _ in 0..MAX_ATTEMPTS {
-            let Some(guest) = guest else { break };
-            let Some(account) = self.backend().users().load(Lookup::User(guest.user())).await?
-            else {
-                break;
-            };
-            if check_guest(&account, &guest.proof, now).is_err() {
-                break;
-            }
-            let parties = Parties {
-                guest: &account,
-                guest_proof: &guest.proof,
-                owner: &owner,
-                owner_proof: &proof,
-            };
-            let on_conflict = self.policy().anonymous.on_conflict;
-            let (commit, admission) =
-                merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
-            landing.open_session = prepared.session(&admission, now);
-            landing.commit = Some(commit);
-            tell_of_sign_in(&mut landing, &owner, proof.method(), now);
-            match self.land(&mut landing).await? {
-                Landed::Whole => {
-                    let outcome = SignInOutcome::Merged { guest: guest.user() };
-                    return self.give(prepared, owner.user, &admission, outcome, now).await;
+        'guest: {
+            let Some(guest) = guest else { break 'guest };
+            for _ in 0..MAX_ATTEMPTS {
+                let Some(account) = self.backend().users().load(Lookup::User(guest.user())).await?
+                else {
+                    break 'guest;
+                };
+                if check_guest(&account, &guest.proof, now).is_err() {
+                    break 'guest;
                 }
-                Landed::Stale | Landed::Held => owner = self.account(owner.user.id).await?,
+                let parties = Parties {
+                    guest: &account,
+                    guest_proof: &guest.proof,
+                    owner: &owner,
+                    owner_proof: &proof,
+                };
+                let on_conflict = self.policy().anonymous.on_conflict;
+                let (commit, admission) =
+                    merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
+                landing.open_session = prepared.session(&admission, now);
+                landing.commit = Some(commit);
+                tell_of_sign_in(&mut landing, &owner, proof.method(), now);
+                match self.land(&mut landing).await? {
+                    Landed::Whole => {
+                        let outcome = SignInOutcome::Merged { guest: guest.user() };
+                        return self.give(prepared, owner.user, &admission, outcome, now).await;
+                    }
+                    Landed::Stale | Landed::Held => {}
+                }
+                owner = self.account(owner.user.id).await?;
+                if !proof.holds_for(&owner) {
+                    return Err(Error::Contended);
+                }
             }
+            return Err(Error::Contended);
         }
         let admission = sign_in::decide(&owner, &proof, now)?;
         let outcome = SignInOutcome::SignedIn;

@@ -155,8 +155,9 @@ impl Engine {
         landing.commit = Some(admission.commit(session, now));
         match self.land(&mut landing).await? {
             Landed::Whole => self.give(prepared, user, &admission, outcome, now).await,
-            // The proof was made at the epoch that has just ended.
-            Landed::Stale | Landed::Held => Err(Rejection::Denied.into()),
+            // The epoch at which the proof was made has just ended. That does not make the credential
+            // wrong: proving it again tells.
+            Landed::Stale | Landed::Held => Err(Error::Contended),
         }
     }
 }

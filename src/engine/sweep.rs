@@ -37,7 +37,9 @@ impl Engine {
         for user in self.backend().users().ended(now, limit).await? {
             let fresh = self.fresh_epoch()?;
             match self.decide(user, |account| Ok(collection::decide(account, fresh, now))).await {
-                Ok(()) => swept.guests = swept.guests.saturating_add(1),
+                Ok(is_collected) => {
+                    swept.guests = swept.guests.saturating_add(u32::from(is_collected));
+                }
                 Err(error) => failed = failed.or(Some(error)),
             }
         }

@@ -15,6 +15,7 @@ mod guestbook;
 mod http;
 mod operator;
 mod promotion;
+mod races;
 mod sdks;
 mod sessions;
 mod sign_in;

@@ -16,7 +16,7 @@ use guestpass::{Error, Rejection};
 pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
-pub(crate) use interleave::interleave;
+pub(crate) use interleave::{Schedule, Side, in_every_order, interleave};
 pub(crate) use probe::{Fault, Script};
 pub(crate) use world::{
     Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password, proven,

@@ -1,4 +1,4 @@
-//! Two futures, polled in the order of the bits of a schedule.
+//! Two futures, polled in the order of a schedule, and every schedule that there is.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -11,18 +11,66 @@ thread_local! {
     static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs both futures to their ends. As long as bits of `schedule` are left, each lets one of the two
-/// run until it gives way the next time: `a` for a zero, `b` for a one, lowest bit first.
+/// Which of two futures goes on at each step, as far as it was chosen, and as it was in the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Schedule {
+    chosen: Vec<Side>,
+    taken: Vec<Side>,
+}
+
+/// One of two futures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+impl Schedule {
+    /// All of the one, then all of the other.
+    pub(crate) fn one_first(side: Side) -> Self {
+        Self { chosen: vec![side; MAX_STEPS], taken: Vec::new() }
+    }
+}
+
+/// Calls `play` with a schedule for every order in which the steps of two futures can come and which
+/// changes from the one to the other a few times at most.
+pub(crate) fn in_every_order(mut play: impl FnMut(&mut Schedule)) {
+    let mut open = vec![Vec::new()];
+    while let Some(chosen) = open.pop() {
+        let first_free = chosen.len();
+        let mut schedule = Schedule { chosen, taken: Vec::new() };
+        play(&mut schedule);
+        // Where nothing was chosen it was A's turn: each time it could have been B's.
+        for step in first_free..schedule.taken.len() {
+            let next = [&schedule.taken[..step], &[Side::B]].concat();
+            if schedule.taken[step] == Side::A && changes(&next) <= MAX_CHANGES {
+                open.push(next);
+            }
+        }
+    }
+}
+
+fn changes(sides: &[Side]) -> usize {
+    sides.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+/// Runs both futures to their ends. While neither has ended, each step lets the one that `schedule` has
+/// chosen run until it gives way the next time.
 pub(crate) fn interleave<A, B>(
-    schedule: u32,
-    width: u32,
+    schedule: &mut Schedule,
     a: impl Future<Output = A>,
     b: impl Future<Output = B>,
 ) -> (A, B) {
     let (a, b) = (pin!(a), pin!(b));
-    let (mut a, mut b) = (Side::of(a), Side::of(b));
-    for bit in 0..width {
-        if schedule >> bit & 1 == 0 { a.advance() } else { b.advance() }
+    let (mut a, mut b) = (Stepped::of(a), Stepped::of(b));
+    while a.done.is_none() && b.done.is_none() {
+        let side = schedule.chosen.get(schedule.taken.len()).copied().unwrap_or(Side::A);
+        schedule.taken.push(side);
+        assert!(schedule.taken.len() < MAX_STEPS, "a future does not end");
+        match side {
+            Side::A => a.advance(),
+            Side::B => b.advance(),
+        }
     }
     (a.finish(), b.finish())
 }
@@ -40,12 +88,12 @@ pub(crate) async fn give_way() {
     .await;
 }
 
-struct Side<'a, T> {
+struct Stepped<'a, T> {
     future: Pin<&'a mut dyn Future<Output = T>>,
     done: Option<T>,
 }
 
-impl<'a, T> Side<'a, T> {
+impl<'a, T> Stepped<'a, T> {
     fn of(future: Pin<&'a mut (dyn Future<Output = T> + 'a)>) -> Self {
         Self { future, done: None }
     }
@@ -81,3 +129,9 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+/// Most steps of two futures together.
+const MAX_STEPS: usize = 64;
+/// Most changes between the two that are chosen. What two operations can do to each other takes few:
+/// one reads, the other writes between, and it all again once it was lost.
+const MAX_CHANGES: usize = 3;
