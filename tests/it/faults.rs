@@ -2,3 +2,4 @@
 //! not be, and asking again converges.
 
 mod entropy;
+mod every_call;

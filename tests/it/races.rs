@@ -4,7 +4,7 @@
 //! other, in one of the two orders. An operation may also give up because of the other; then it has
 //! done nothing.
 
-mod scene;
+pub(crate) mod scene;
 
 use scene::{Act, Outcome, Scene};
 
