@@ -81,6 +81,7 @@ pub mod credential;
 pub mod engine;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod manual;
 pub mod model;
 pub mod rules;
 pub mod store;

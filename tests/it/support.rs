@@ -4,6 +4,8 @@ mod backends;
 mod device;
 mod entropy;
 mod interleave;
+mod model;
+mod operation;
 mod probe;
 mod world;
 
@@ -17,6 +19,8 @@ pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
 pub(crate) use interleave::{Schedule, Side, in_every_order, interleave};
+pub(crate) use model::Model;
+pub(crate) use operation::{Operation, Player, operation};
 pub(crate) use probe::{Fault, Script};
 pub(crate) use world::{
     Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password, proven,

@@ -1,0 +1,13 @@
+//! The manual: what the parts are for, how they hold together, and what they are up against.
+
+#[doc = include_str!("manual/architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("manual/promotion.md")]
+pub mod promotion {}
+
+#[doc = include_str!("manual/storage.md")]
+pub mod storage {}
+
+#[doc = include_str!("manual/threats.md")]
+pub mod threats {}
