@@ -18,7 +18,7 @@ use guestpass::{Error, Rejection};
 pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
-pub(crate) use interleave::{Schedule, Side, in_every_order, interleave};
+pub(crate) use interleave::{Schedule, Side, abandon_after, in_every_order, interleave};
 pub(crate) use model::Model;
 pub(crate) use operation::{Operation, Player, operation};
 pub(crate) use probe::{Fault, Script};

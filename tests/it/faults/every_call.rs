@@ -1,8 +1,8 @@
 //! Each store call of each operation fails once, before its effect or after it, or all fail from that
-//! one on.
+//! one on; and each operation is dropped at each of them.
 
 use crate::races::scene::{Act, Answer, Outcome, Scene};
-use crate::support::{Fault, Place, run};
+use crate::support::{Fault, Place, abandon_after, run};
 
 /// More store calls than any operation makes.
 const MAX_CALLS: u32 = 64;
@@ -41,6 +41,29 @@ fn survives(act: Act) {
             });
             assert!(reached.is_some(), "{act:?} calls the store without end");
         }
+    }
+}
+
+/// Whoever asked goes away while a store call is under way.
+fn survives_being_dropped(act: Act) {
+    for &place in Place::QUICK {
+        let [before, once, twice] = [0, 1, 2].map(|times| outcome_of(place, act, times));
+        let ended = (0..MAX_CALLS).find(|&call| {
+            let dropped = || {
+                let scene = Scene::new(place, [act, act]);
+                scene.world.script.step();
+                let answer = abandon_after(call, scene.act(act, 0));
+                (scene, answer.is_some())
+            };
+            let what = format!("{act:?} on {place:?} dropped at {call}");
+            let (scene, has_ended) = dropped();
+            is_between(&scene.outcome([None, None]), &before, &once, &what);
+            if !has_ended {
+                converges(act, &dropped().0, &once, &twice, &what);
+            }
+            has_ended
+        });
+        assert!(ended.is_some(), "{act:?} calls the store without end");
     }
 }
 
@@ -127,5 +150,12 @@ fn everything_else_survives_a_fault_at_every_call() {
     for act in [Act::ChangePassword, Act::SetPassword, Act::Access, Act::AccessRival, Act::OpenFlow]
     {
         survives(act);
+    }
+}
+
+#[test]
+fn whatever_is_dropped_half_way_is_done_whole_or_not_at_all() {
+    for &act in Act::ALL {
+        survives_being_dropped(act);
     }
 }

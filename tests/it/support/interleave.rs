@@ -50,6 +50,16 @@ pub(crate) fn in_every_order(mut play: impl FnMut(&mut Schedule)) {
     }
 }
 
+/// Runs a future until it has given way `times` times, and then drops it; `None` if it had not ended.
+pub(crate) fn abandon_after<T>(times: u32, future: impl Future<Output = T>) -> Option<T> {
+    let future = pin!(future);
+    let mut stepped = Stepped::of(future);
+    for _ in 0..times {
+        stepped.advance();
+    }
+    stepped.done
+}
+
 fn changes(sides: &[Side]) -> usize {
     sides.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }

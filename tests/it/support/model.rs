@@ -91,7 +91,7 @@ impl Model {
                 self.check(session)?;
                 Ok(done())
             }
-            O::SignOut { session } => self.sign_out(session),
+            O::SignOut { session } => Ok(self.sign_out(session)),
             O::SignOutAll { user } => self.alive(user, |user| {
                 user.epoch += 1;
                 user.is_past_fence |= user.standing == Standing::Guest && !user.has_key;
@@ -198,14 +198,14 @@ impl Model {
         Ok(answer)
     }
 
-    fn sign_out(&mut self, session: u8) -> Answer {
-        let Some(session) = self.session(session) else { return Ok(nothing()) };
+    fn sign_out(&mut self, session: u8) -> String {
+        let Some(session) = self.session(session) else { return nothing() };
         if std::mem::replace(&mut self.sessions[session].is_gone, true) {
-            return Ok("no".to_owned());
+            return "no".to_owned();
         }
         let user = &mut self.users[self.sessions[session].user];
         user.is_past_fence |= user.standing == Standing::Guest && !user.has_key;
-        Ok(done())
+        done()
     }
 
     fn change_password(&mut self, session: u8, old: u8, new: u8) -> Answer {
