@@ -62,6 +62,12 @@
 //! [`Rejection`] says which; [`Error::Contended`] and [`Error::Busy`] ask again; [`Error::Store`] the
 //! operator.
 //!
+//! # The manual
+//!
+//! [`manual::promotion`] has every standing times every action, [`manual::architecture`] what holds the
+//! parts together, [`manual::storage`] how to write a store, and [`manual::threats`] what each choice
+//! guards against and what is out of scope.
+//!
 //! # Features
 //!
 //! | feature | brings |
