@@ -85,6 +85,9 @@
 pub mod axum;
 pub mod credential;
 pub mod engine;
+#[cfg(feature = "_internals")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod manual;

@@ -7,6 +7,7 @@
 )]
 
 mod axum;
+mod corpus;
 mod credentials;
 mod device_keys;
 mod durability;
