@@ -56,7 +56,11 @@ fn is_excused(first: Act, second: Act, outcome: &Outcome) -> bool {
     // user after that; then the fence is why it does not count.
     let is_read_between = (first, second) == (Act::SignOutRival, Act::AccessRival)
         && outcome.answers[1] == "session_expired";
-    moves_the_clock || is_moving || is_spent || is_read_between
+    // Disabling a guest ends no epoch, so a sign-in that was let in before may be told of after it. Its
+    // session does not count for as long as the guest is disabled.
+    let is_told_late = (first, second) == (Act::SignInByKey, Act::Disable)
+        && outcome.sessions.get("opened by the first").is_some_and(|why| why == "disabled");
+    moves_the_clock || is_moving || is_spent || is_read_between || is_told_late
 }
 
 fn play(place: Place, first: Act, second: Act, schedule: &mut Schedule) -> Outcome {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use guestpass::credential::Action;
 use guestpass::engine::FlowStart;
-use guestpass::model::{EventKind, Identity, Method, ProvenIdentity, Standing, Timestamp, UserId};
+use guestpass::model::{
+    Event, EventKind, Identity, Method, ProvenIdentity, Standing, Timestamp, UserId,
+};
 use guestpass::rules::OnConflict;
 use guestpass::{Error, Guest, SignedIn};
 
@@ -122,6 +124,8 @@ pub(crate) struct Outcome {
     pub(crate) users: BTreeMap<&'static str, String>,
     /// Why each session does not count, or that it does.
     pub(crate) sessions: BTreeMap<&'static str, String>,
+    /// What happened to whom, in the order of the commits.
+    history: Vec<String>,
 }
 
 impl Outcome {
@@ -130,6 +134,7 @@ impl Outcome {
         self.answers[side] == alone.answers[side]
             && self.users == alone.users
             && self.sessions == alone.sessions
+            && self.history == alone.history
     }
 }
 
@@ -237,7 +242,8 @@ impl Scene {
         let count = users.values().filter(|state| state.starts_with("Collected")).count();
         let told = answers.iter().filter(|answer| *answer == "1").count();
         assert!(told <= count, "a sweep tells of guests that it has collected only");
-        Outcome { answers, users, sessions }
+        let history = self.world.events().iter().map(|event| self.tell(event)).collect();
+        Outcome { answers, users, sessions, history }
     }
 
     fn counts(&self, held: &Held) -> String {
@@ -270,6 +276,23 @@ impl Scene {
         let names: Vec<_> = account.identities.iter().map(Identity::key).collect();
         let disabled = account.user.is_disabled;
         format!("{standing}, disabled: {disabled}, {names:?}")
+    }
+
+    fn tell(&self, event: &Event) -> String {
+        let what = match event.kind {
+            EventKind::Merged { into } => format!("merged into the {}", self.name(into)),
+            EventKind::SignedIn { method, .. } => format!("signed in by {method:?}"),
+            EventKind::SignedUpAnonymously
+            | EventKind::SignedUp
+            | EventKind::Promoted
+            | EventKind::PasswordChanged
+            | EventKind::Disabled
+            | EventKind::Enabled
+            | EventKind::Deleted
+            | EventKind::Collected
+            | EventKind::KeyRefused { .. } => format!("{:?}", event.kind),
+        };
+        format!("{}: {what}", self.name(event.user))
     }
 
     fn name(&self, user: UserId) -> &'static str {
