@@ -1,12 +1,11 @@
 //! Telling who a request comes from.
 
 use crate::credential::{self, AccessToken, AccessTokenError, SessionToken};
-use crate::engine::{Caller, Engine, Error, Landed, MAX_ATTEMPTS};
+use crate::engine::{Caller, Engine, Error};
 use crate::model::{ClientId, Session, SessionKind, Timestamp, User, UserId};
 use crate::rules::Rejection;
 use crate::rules::lifetime::{self, Lifetime};
-use crate::rules::status::{self, Decision};
-use crate::store::Landing;
+use crate::rules::status;
 
 impl Engine {
     /// Tells whose session `token` is.
@@ -143,31 +142,20 @@ impl Engine {
         if let Some(fence) = user.ends_at
             && fence < ends_at
         {
-            self.move_fence(user.id, lifetime::fence(ends_at, lifetime), now).await?;
+            self.raise_fence(user.id, lifetime::fence(ends_at, lifetime), now).await?;
         }
         Ok(self.backend().sessions().record_access(&session.digest, now, ends_at).await?)
     }
 
-    /// Moves the fence of an anonymous user.
-    pub(super) async fn move_fence(
+    /// Moves the fence of an anonymous user to `ends_at` or beyond.
+    pub(super) async fn raise_fence(
         &self,
         user: UserId,
         ends_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        for _ in 0..MAX_ATTEMPTS {
-            let account = self.account(user).await?;
-            let commit = match status::move_fence(&account, ends_at, now)? {
-                Decision::Change(commit) => commit,
-                Decision::Settled => return Ok(()),
-            };
-            let mut landing = Landing { commit: Some(commit), ..Landing::default() };
-            match self.land(&mut landing).await? {
-                Landed::Whole => return Ok(()),
-                Landed::Stale | Landed::Held => {}
-            }
-        }
-        Err(Error::Contended)
+        self.decide(user, |account| Ok(status::raise_fence(account, ends_at, now)?)).await?;
+        Ok(())
     }
 }
 

@@ -94,7 +94,7 @@ impl Engine {
             self.backend().sessions().remove(&session.digest).await?;
             return Err(Rejection::TicketSpent.into());
         }
-        self.end_surplus_sessions(&user, client).await?;
+        self.end_surplus_sessions(&user, client).await;
         let opened = Opened::Session { token, session };
         Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened })
     }

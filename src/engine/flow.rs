@@ -147,7 +147,7 @@ impl Engine {
         if let Some(fence) = account.user.ends_at
             && fence < ends_at
         {
-            match self.move_fence(guest.user(), ends_at, now).await {
+            match self.raise_fence(guest.user(), ends_at, now).await {
                 Ok(()) => {}
                 // The guest has changed meanwhile: look again what became of it.
                 Err(Error::Rejected(_)) => {

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::Keyring;
-use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp};
+use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp, UserId};
 use crate::rules::{Bucket, RateLimits};
 
 /// All buckets of one engine. They live in this process and start full.
 #[derive(Debug)]
 pub(super) struct Limits {
     anonymous_sign_ups: Buckets,
+    passwords_by_address: Buckets,
     passwords_per_address: Buckets,
     passwords: Buckets,
     refused_keys: Buckets,
@@ -21,6 +22,7 @@ impl Limits {
     pub(super) fn new(policy: &RateLimits) -> Self {
         Self {
             anonymous_sign_ups: Buckets::new(&policy.signup_anonymous.per_ip),
+            passwords_by_address: Buckets::new(&policy.password.per_ip),
             passwords_per_address: Buckets::new(&policy.password.per_login_id_per_ip),
             passwords: Buckets::new(&policy.password.per_login_id),
             refused_keys: Buckets::new(&REFUSED_KEYS),
@@ -35,21 +37,27 @@ impl Limits {
     /// Takes one try at a password; says whether there was one left. A try that succeeds is given
     /// back, so that parallel tries cannot be more than the limit.
     pub(super) fn take_password(&self, keys: &PasswordKeys, now: Timestamp) -> bool {
-        if !self.passwords.take(keys.login_id, now) {
-            return false;
+        let mut taken: Vec<(&Buckets, Key)> = Vec::new();
+        for (buckets, key) in self.password_buckets(keys) {
+            if !buckets.take(key, now) {
+                // What an earlier bucket gave is not used up by a try that is not made.
+                taken.into_iter().for_each(|(buckets, key)| buckets.give_back(key));
+                return false;
+            }
+            taken.push((buckets, key));
         }
-        let allowed = keys.address.is_none_or(|key| self.passwords_per_address.take(key, now));
-        if !allowed {
-            self.passwords.give_back(keys.login_id);
-        }
-        allowed
+        true
     }
 
     pub(super) fn give_back_password(&self, keys: &PasswordKeys) {
-        self.passwords.give_back(keys.login_id);
-        if let Some(key) = keys.address {
-            self.passwords_per_address.give_back(key);
-        }
+        self.password_buckets(keys).for_each(|(buckets, key)| buckets.give_back(key));
+    }
+
+    fn password_buckets(&self, keys: &PasswordKeys) -> impl Iterator<Item = (&Buckets, Key)> {
+        let by_address = keys.address.map(|address| (&self.passwords_by_address, address));
+        let per_address = keys.both.map(|both| (&self.passwords_per_address, both));
+        let always = Some((&self.passwords, keys.user));
+        by_address.into_iter().chain(per_address).chain(always)
     }
 
     /// Takes one event about a key that was refused; says whether there was one left.
@@ -64,12 +72,18 @@ impl Limits {
 /// login ID, and whether or not the login ID exists.
 #[derive(Debug)]
 pub(super) struct PasswordKeys {
-    login_id: [u8; 16],
-    address: Option<[u8; 16]>,
+    user: Key,
+    both: Option<Key>,
+    address: Option<Key>,
 }
 
 impl PasswordKeys {
-    pub(super) fn new(keyring: &Keyring, identity: &IdentityKey, address: Option<IpAddr>) -> Self {
+    /// The buckets of tries at the password of whoever has `identity`.
+    pub(super) fn of_identity(
+        keyring: &Keyring,
+        identity: &IdentityKey,
+        address: Option<IpAddr>,
+    ) -> Self {
         let name = match identity {
             IdentityKey::LoginId { kind: LoginIdType::Email, key } => format!("email {key}"),
             IdentityKey::LoginId { kind: LoginIdType::Phone, key } => format!("phone {key}"),
@@ -77,12 +91,22 @@ impl PasswordKeys {
             IdentityKey::Anonymous => "anonymous".to_owned(),
             IdentityKey::OAuth { issuer, subject } => format!("oauth {issuer} {subject}"),
         };
-        let login_id = keyring.lookup_hash("password failures by login ID", name.as_bytes());
-        let address = address.map(|address| {
-            let bytes = [name.as_bytes(), &prefix(address)].concat();
+        Self::new(keyring, &name, address)
+    }
+
+    /// The buckets of tries at the password of a user who has no login ID.
+    pub(super) fn of_user(keyring: &Keyring, user: UserId, address: Option<IpAddr>) -> Self {
+        Self::new(keyring, &format!("user {user}"), address)
+    }
+
+    fn new(keyring: &Keyring, name: &str, address: Option<IpAddr>) -> Self {
+        let address = address.map(prefix);
+        let both = address.map(|address| {
+            let bytes = [name.as_bytes(), &address].concat();
             keyring.lookup_hash("password failures by login ID and address", &bytes)
         });
-        Self { login_id, address }
+        let user = keyring.lookup_hash("password failures by login ID", name.as_bytes());
+        Self { user, both, address }
     }
 }
 

@@ -82,7 +82,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
         if let Some(client) = prepared.client() {
-            self.end_surplus_sessions(&user, client).await?;
+            self.end_surplus_sessions(&user, client).await;
         }
         let session = prepared.session(admission, now);
         let opened = match (prepared, session) {

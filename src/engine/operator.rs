@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use crate::credential::SessionToken;
+use crate::engine::limits::PasswordKeys;
 use crate::engine::{Caller, Engine, Error, Landed, MAX_ATTEMPTS};
-use crate::model::{Event, EventCursor, IdentityKey, ProvenIdentity, Session, UserId};
+use crate::model::{Event, EventCursor, Identity, IdentityKey, ProvenIdentity, Session, UserId};
 use crate::rules::{Rejection, passwords, status};
 use crate::store::{Landing, Lookup, MAX_PORTION};
 
@@ -54,15 +55,18 @@ impl Engine {
             return Err(Rejection::NoPassword.into());
         }
         // Tries here are taken from the same buckets as those at the other doors.
-        let limited_by = account
+        let login_id = account
             .identities
             .iter()
-            .map(crate::model::Identity::key)
-            .find(|key| matches!(key, IdentityKey::LoginId { .. }))
-            .unwrap_or(IdentityKey::Anonymous);
+            .map(Identity::key)
+            .find(|key| matches!(key, IdentityKey::LoginId { .. }));
+        let keyring = &self.0.keyring;
+        let keys = match login_id {
+            Some(key) => PasswordKeys::of_identity(keyring, &key, address),
+            None => PasswordKeys::of_user(keyring, account.user.id, address),
+        };
         let lookup = Lookup::User(caller.user.id);
-        let (mut account, proof) =
-            self.prove_password(lookup, &limited_by, old, address, now).await?;
+        let (mut account, proof) = self.prove_password(lookup, &keys, old, now).await?;
         // The session is moved to the new epoch below: it must not be one that has ended meanwhile.
         if account.user.epoch != caller.session.epoch {
             return Err(Rejection::SessionSuperseded.into());

@@ -177,4 +177,7 @@ pub struct Swept {
     pub sessions_and_nonces: u32,
     /// Anonymous users that nothing could have signed in again.
     pub guests: u32,
+    /// Anonymous users whose time is over and that could not be collected: what is stored of them
+    /// cannot be read, or others kept changing them. They are tried again by the next sweep.
+    pub left: u32,
 }

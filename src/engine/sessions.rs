@@ -94,7 +94,9 @@ impl Engine {
     /// The session may have ended.
     pub async fn sign_out_session(&self, user: UserId, session: SessionId) -> Result<bool, Error> {
         let removed = self.backend().sessions().remove_by_id(user, session).await?;
-        self.lower_fence(user, self.now()).await?;
+        if removed {
+            self.lower_fence(user, self.now()).await?;
+        }
         Ok(removed)
     }
 
@@ -121,7 +123,9 @@ impl Engine {
             return Ok(false);
         };
         let removed = self.backend().sessions().remove(digest).await?;
-        self.lower_fence(session.user, self.now()).await?;
+        if removed {
+            self.lower_fence(session.user, self.now()).await?;
+        }
         Ok(removed)
     }
 
@@ -136,19 +140,22 @@ impl Engine {
         if !left.is_empty() {
             return Ok(());
         }
-        match self.move_fence(user.id, now, now).await {
+        match self.decide(user.id, |account| Ok(status::lower_fence(account, now)?)).await {
             // Promoted, merged or deleted meanwhile: there is no fence any more.
-            Ok(()) | Err(Error::Rejected(_)) => Ok(()),
+            Ok(_) | Err(Error::Rejected(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     /// Ends the earliest sessions of a user with a client beyond the number that the policy allows.
-    pub(super) async fn end_surplus_sessions(
-        &self,
-        user: &User,
-        client: &ClientId,
-    ) -> Result<(), Error> {
+    ///
+    /// The sign-in that it follows has landed and its answer must go out, so a failure here is left to
+    /// the next sign-in with this client.
+    pub(super) async fn end_surplus_sessions(&self, user: &User, client: &ClientId) {
+        let _ended_or_not = self.try_end_surplus_sessions(user, client).await;
+    }
+
+    async fn try_end_surplus_sessions(&self, user: &User, client: &ClientId) -> Result<(), Error> {
         let most = self.client(client)?.max_concurrent_session;
         if most == 0 {
             return Ok(());

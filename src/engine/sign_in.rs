@@ -8,7 +8,7 @@ use crate::engine::request::CredentialKind;
 use crate::engine::{
     Credential, Engine, Error, Guest, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
 };
-use crate::model::{Account, Event, EventKind, IdentityKey, Method, Timestamp};
+use crate::model::{Account, Event, EventKind, Method, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::check_guest;
 use crate::rules::{Proof, Rejection, passwords, sign_in};
@@ -97,7 +97,8 @@ impl Engine {
         let key = credential.key();
         match &credential.0 {
             CredentialKind::Password { password, .. } => {
-                self.prove_password(Lookup::Identity(&key), &key, password, address, now).await
+                let keys = PasswordKeys::of_identity(&self.0.keyring, &key, address);
+                self.prove_password(Lookup::Identity(&key), &keys, password, now).await
             }
             CredentialKind::Proven(_) => {
                 match self.backend().users().load(Lookup::Identity(&key)).await? {
@@ -111,25 +112,23 @@ impl Engine {
         }
     }
 
-    /// Proves, by a password, to be a user. The tries are limited under the name `limited_by`, whether
-    /// or not there is such a user; the same work is done in both cases.
+    /// Proves, by a password, to be a user. The tries are limited by the buckets of `keys`, whether or
+    /// not there is such a user; the same work is done in both cases.
     pub(super) async fn prove_password(
         &self,
         lookup: Lookup<'_>,
-        limited_by: &IdentityKey,
+        keys: &PasswordKeys,
         password: &str,
-        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(Account, Proof), Error> {
         let Ok(entered) = Password::attempt(password) else { return Err(Rejection::Denied.into()) };
-        let keys = PasswordKeys::new(&self.0.keyring, limited_by, address);
-        if !self.0.limits.take_password(&keys, now) {
+        if !self.0.limits.take_password(keys, now) {
             return Err(Rejection::LimitReached.into());
         }
         let account = match self.backend().users().load(lookup).await {
             Ok(account) => account,
             Err(error) => {
-                self.0.limits.give_back_password(&keys);
+                self.0.limits.give_back_password(keys);
                 return Err(error.into());
             }
         };
@@ -137,7 +136,7 @@ impl Engine {
         let verdict = match self.0.hasher.verify(entered, hash).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                self.0.limits.give_back_password(&keys);
+                self.0.limits.give_back_password(keys);
                 return Err(error.into());
             }
         };
@@ -145,7 +144,7 @@ impl Engine {
             Verdict::Mismatch => return Err(Rejection::Denied.into()),
             Verdict::Match { outdated } => outdated,
         };
-        self.0.limits.give_back_password(&keys);
+        self.0.limits.give_back_password(keys);
         let account = account.ok_or(Rejection::Denied)?;
         let authenticator =
             account.password().map(|(authenticator, _)| (authenticator.id, authenticator.revision));

@@ -16,8 +16,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`], [`Error::Contended`], [`Error::Entropy`]; a part may be done then. A guest
-    /// that cannot be read does not keep the others of the portion from being collected.
+    /// [`Error::Store`], [`Error::Entropy`]; a part may be done then. A guest that cannot be collected is
+    /// no error; it is counted in [`Swept::left`].
     ///
     /// # Cancellation
     ///
@@ -32,21 +32,18 @@ impl Engine {
         let mut swept = Swept {
             sessions_and_nonces: self.backend().sessions().sweep(now, limit).await?,
             guests: 0,
+            left: 0,
         };
-        let mut failed = None;
         for user in self.backend().users().ended(now, limit).await? {
             let fresh = self.fresh_epoch()?;
             match self.decide(user, |account| Ok(collection::decide(account, fresh, now))).await {
                 Ok(is_collected) => {
                     swept.guests = swept.guests.saturating_add(u32::from(is_collected));
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(_) => swept.left = swept.left.saturating_add(1),
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(swept),
-        }
+        Ok(swept)
     }
 
     /// Notes that earlier sessions of a user are over, so that the next sweep lets them go early.

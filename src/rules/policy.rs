@@ -203,6 +203,8 @@ impl Default for AnonymousSignUpLimits {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordLimits {
+    /// By address, whoever is tried; IPv6 by its first 64 bits. 60 a minute if not given.
+    pub per_ip: Bucket,
     /// By login ID and address. 10 a minute if not given.
     pub per_login_id_per_ip: Bucket,
     /// By login ID, whoever tries. 100 an hour if not given.
@@ -212,6 +214,7 @@ pub struct PasswordLimits {
 impl Default for PasswordLimits {
     fn default() -> Self {
         Self {
+            per_ip: Bucket { enabled: true, period_seconds: 60, burst: 60 },
             per_login_id_per_ip: Bucket { enabled: true, period_seconds: 60, burst: 10 },
             per_login_id: Bucket { enabled: true, period_seconds: 3600, burst: 100 },
         }
@@ -297,6 +300,7 @@ impl Policy {
         }
         for (key, bucket) in [
             ("rate_limits.signup_anonymous.per_ip", &self.rate_limits.signup_anonymous.per_ip),
+            ("rate_limits.password.per_ip", &self.rate_limits.password.per_ip),
             (
                 "rate_limits.password.per_login_id_per_ip",
                 &self.rate_limits.password.per_login_id_per_ip,

@@ -82,23 +82,54 @@ pub(crate) fn sign_out_all(
     Ok(change(account, vec![Write::PutUser(user)], None, now))
 }
 
-/// Decides to move the fence of an anonymous user without a device key to `ends_at`.
+/// Decides to move the fence of an anonymous user without a device key to `ends_at` or beyond.
+///
+/// It never comes nearer: what asks for less may have been decided before what asked for more.
 ///
 /// # Errors
 ///
-/// [`Rejection::SessionExpired`] if the fence has passed already, or the user is no longer one that
-/// has a fence. There are no others.
-pub(crate) fn move_fence(
+/// Those of [`check_fence`]. There are no others.
+pub(crate) fn raise_fence(
     account: &Account,
     ends_at: Timestamp,
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
-    match account.user.ends_at {
-        Some(fence) if now < fence && account.user.is_anonymous() => {}
-        Some(_) | None => return Err(Rejection::SessionExpired),
+    if ends_at <= check_fence(account, now)? {
+        return Ok(Decision::Settled);
     }
+    Ok(fence_at(account, ends_at, now))
+}
+
+/// Decides that nothing of an anonymous user without a device key counts from `now` on, because its
+/// last session was signed out.
+///
+/// # Errors
+///
+/// Those of [`check_fence`]. There are no others.
+pub(crate) fn lower_fence(account: &Account, now: Timestamp) -> Result<Decision, Rejection> {
+    check_fence(account, now)?;
+    Ok(fence_at(account, now, now))
+}
+
+/// The fence of an anonymous user that has not passed.
+///
+/// # Errors
+///
+/// - [`Rejection::SessionSuperseded`] if the user is no longer one that has a fence;
+/// - [`Rejection::SessionExpired`] if the fence has passed.
+///
+/// There are no others.
+fn check_fence(account: &Account, now: Timestamp) -> Result<Timestamp, Rejection> {
+    match account.user.ends_at {
+        Some(fence) if now < fence => Ok(fence),
+        Some(_) => Err(Rejection::SessionExpired),
+        None => Err(Rejection::SessionSuperseded),
+    }
+}
+
+fn fence_at(account: &Account, ends_at: Timestamp, now: Timestamp) -> Decision {
     let user = User { ends_at: Some(ends_at), ..account.user.clone() };
-    Ok(change(account, vec![Write::PutUser(user)], None, now))
+    change(account, vec![Write::PutUser(user)], None, now)
 }
 
 /// The root record of a user that is over, but for its standing.

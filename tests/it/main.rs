@@ -18,6 +18,7 @@ mod operator;
 mod promotion;
 mod properties;
 mod races;
+mod regressions;
 mod sdks;
 mod sessions;
 mod sign_in;

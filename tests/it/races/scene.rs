@@ -206,7 +206,11 @@ impl Scene {
             Act::SetPassword => done(engine.set_password(owner(), "a set password").await),
             Act::SweepLater => {
                 self.world.clock.set(self.fence);
-                done(engine.sweep(100).await.map(|swept| swept.guests))
+                match engine.sweep(100).await {
+                    // Somebody was left for the next sweep, because of a fault.
+                    Ok(swept) if 0 < swept.left => Answer { code: "store".to_owned(), held: None },
+                    swept => done(swept.map(|swept| swept.guests)),
+                }
             }
             Act::Access => done(engine.authenticate(&self.guest.token).await.map(|_| ())),
             Act::AccessRival => done(engine.authenticate(&self.rival.token).await.map(|_| ())),
