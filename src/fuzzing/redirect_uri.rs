@@ -28,23 +28,23 @@ pub fn redirect_uri(data: &[u8]) {
     };
     let location = location.to_str().expect("printable");
     let value = |name: &str| field(&sent, name).unwrap_or_default();
-    if let Some(rest) = location.strip_prefix(ORIGIN) {
-        let flow = rest
-            .strip_prefix("/oauth2/signup?flow=")
-            .or_else(|| rest.strip_prefix("/oauth2/login?flow="));
-        let is_flow = flow.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert!(is_flow, "{location}");
-        return;
-    }
     let own: &[&str] = match value("client_id").as_str() {
         "web" => &REDIRECT_URIS,
         "native" => &[OF_NATIVE],
         "foreign" => &[OF_FOREIGN],
         other => panic!("{other} has no redirect URI"),
     };
+    // Neither at once nor at the end of a flow that starts here.
     let asked = value("redirect_uri");
     assert!(own.contains(&asked.as_str()), "{asked} is not registered");
-    added(location, &asked, &value("state"), &["error", "error_description", "state"]);
+    match location.strip_prefix(ORIGIN) {
+        Some(page) => {
+            let flow = ["/oauth2/signup?flow=", "/oauth2/login?flow="];
+            let id = flow.iter().find_map(|flow| page.strip_prefix(flow)).expect("a page of ours");
+            assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{location}");
+        }
+        None => added(location, &asked, &value("state"), &["error", "error_description", "state"]),
+    }
 }
 
 /// Logging out leads to a registered URI or home.
