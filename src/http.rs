@@ -128,7 +128,7 @@ impl Http {
                 answer::method_not_allowed(endpoint.methods())
             }
             (Some(endpoint), None) => {
-                let address = self.site.proxies.client(peer, &parts.headers);
+                let address = Some(self.site.proxies.client(peer, &parts.headers));
                 self.dispatch(endpoint, &Call { parts, body, address }).await
             }
         };
@@ -170,8 +170,9 @@ impl Http {
     }
 
     /// The address that a request came from: the peer's, or what a proxy that the policy trusts
-    /// forwards. Limits count by it, here as in the host's own calls of the engine.
-    pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    /// forwards. Limits count by it, here as in the host's own calls of the engine. Clients without a
+    /// known peer have one address in common, so that they share one limit instead of having none.
+    pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
         self.site.proxies.client(peer, headers)
     }
 

@@ -149,6 +149,6 @@ impl FromRequestParts<Site> for ClientAddress {
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-        Ok(Self(site.http().client_address(peer, &parts.headers)))
+        Ok(Self(Some(site.http().client_address(peer, &parts.headers))))
     }
 }

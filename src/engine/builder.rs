@@ -124,6 +124,7 @@ pub async fn keyring_for(
 }
 
 /// Why the keyring of a store could not be opened.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringForError {
     /// The store failed.

@@ -28,7 +28,7 @@ impl Engine {
     /// - [`Rejection::SessionSuperseded`] if its user has changed since it was issued, and
     ///   [`Rejection::Disabled`];
     /// - [`Rejection::ClientUnknown`], [`Rejection::ClientNotAllowed`];
-    /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
+    /// - [`Error::Store`], [`Error::Entropy`].
     ///
     /// # Cancellation
     ///
@@ -94,7 +94,7 @@ impl Engine {
             self.backend().sessions().remove(&session.digest).await?;
             return Err(Rejection::TicketSpent.into());
         }
-        self.end_surplus_sessions(&user, client).await;
+        self.end_surplus_sessions(&user, client, id).await;
         let opened = Opened::Session { token, session };
         Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened })
     }

@@ -41,7 +41,9 @@ impl Limits {
         for (buckets, key) in self.password_buckets(keys) {
             if !buckets.take(key, now) {
                 // What an earlier bucket gave is not used up by a try that is not made.
-                taken.into_iter().for_each(|(buckets, key)| buckets.give_back(key));
+                for (buckets, key) in taken {
+                    buckets.give_back(key);
+                }
                 return false;
             }
             taken.push((buckets, key));
@@ -50,7 +52,9 @@ impl Limits {
     }
 
     pub(super) fn give_back_password(&self, keys: &PasswordKeys) {
-        self.password_buckets(keys).for_each(|(buckets, key)| buckets.give_back(key));
+        for (buckets, key) in self.password_buckets(keys) {
+            buckets.give_back(key);
+        }
     }
 
     fn password_buckets(&self, keys: &PasswordKeys) -> impl Iterator<Item = (&Buckets, Key)> {

@@ -36,14 +36,6 @@ impl Prepared {
         };
         lifetime::fence(lifetime.end(begins, begins), lifetime)
     }
-
-    /// The client whose sessions may have a limit in number.
-    fn client(&self) -> Option<&ClientId> {
-        match self {
-            Self::Session { kind: SessionKind::Refresh(client), .. } => Some(client),
-            Self::Session { kind: SessionKind::Cookie, .. } | Self::Code { .. } => None,
-        }
-    }
 }
 
 impl Engine {
@@ -81,8 +73,8 @@ impl Engine {
         outcome: SignInOutcome,
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
-        if let Some(client) = prepared.client() {
-            self.end_surplus_sessions(&user, client).await;
+        if let Prepared::Session { id, kind: SessionKind::Refresh(client), .. } = &prepared {
+            self.end_surplus_sessions(&user, client, *id).await;
         }
         let session = prepared.session(admission, now);
         let opened = match (prepared, session) {

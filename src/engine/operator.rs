@@ -124,6 +124,34 @@ impl Engine {
         Err(Error::Contended)
     }
 
+    /// Who has an identity; for operators, who know people by their login IDs.
+    ///
+    /// ```
+    /// # use guestpass::{Engine, Error};
+    /// use guestpass::model::{LoginId, LoginIdType, ProvenIdentity};
+    ///
+    /// # async fn lock_out(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
+    /// let email = LoginId::parse(LoginIdType::Email, "mallory@example.com")?;
+    /// if let Some(user) = engine.find(&ProvenIdentity::login_id(email)).await? {
+    ///     engine.disable(user).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]. There are no others.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: it reads.
+    pub async fn find(&self, identity: &ProvenIdentity) -> Result<Option<UserId>, Error> {
+        let key = identity.key();
+        let account = self.backend().users().load(Lookup::Identity(&key)).await?;
+        Ok(account.map(|account| account.user.id))
+    }
+
     /// Locks a user out. A regular user's sessions end; a guest, who may have no other way back, keeps
     /// its own for the day it is enabled.
     ///

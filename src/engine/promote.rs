@@ -18,7 +18,8 @@ impl Engine {
     /// nothing that was issued to it before counts any more.
     ///
     /// Asking twice is asking once: whoever proves, by the same login ID and its password, to be the
-    /// user that the guest became, is signed in. With any other credential the answer says what became
+    /// user that the guest became, is signed in. (A guest who was proven by a signed request needs a
+    /// fresh one for that: a challenge works once.) With any other credential the answer says what became
     /// of the guest, and nothing is issued.
     ///
     /// If the identity is another user's, the policy's `on_conflict` decides.

@@ -114,6 +114,7 @@ pub struct SignedIn {
 }
 
 /// How somebody came to be let in.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignInOutcome {
     /// As a user that did not exist before.
@@ -171,6 +172,7 @@ impl fmt::Debug for AccessTokenIssued {
 }
 
 /// How much a sweep removed.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Sessions that had ended, and nonces that need not be remembered any more.

@@ -147,15 +147,26 @@ impl Engine {
         }
     }
 
-    /// Ends the earliest sessions of a user with a client beyond the number that the policy allows.
+    /// Ends the earliest sessions of a user with a client beyond the number that the policy allows; never
+    /// the one that was just opened, whatever the clock says.
     ///
     /// The sign-in that it follows has landed and its answer must go out, so a failure here is left to
     /// the next sign-in with this client.
-    pub(super) async fn end_surplus_sessions(&self, user: &User, client: &ClientId) {
-        let _ended_or_not = self.try_end_surplus_sessions(user, client).await;
+    pub(super) async fn end_surplus_sessions(
+        &self,
+        user: &User,
+        client: &ClientId,
+        opened: SessionId,
+    ) {
+        let _ended_or_not = self.try_end_surplus_sessions(user, client, opened).await;
     }
 
-    async fn try_end_surplus_sessions(&self, user: &User, client: &ClientId) -> Result<(), Error> {
+    async fn try_end_surplus_sessions(
+        &self,
+        user: &User,
+        client: &ClientId,
+        opened: SessionId,
+    ) -> Result<(), Error> {
         let most = self.client(client)?.max_concurrent_session;
         if most == 0 {
             return Ok(());
@@ -168,10 +179,12 @@ impl Engine {
                 self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION).await?;
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            sessions.extend(portion.into_iter().filter(|session| session.kind == kind));
+            let is_other = |session: &Session| session.kind == kind && session.id != opened;
+            sessions.extend(portion.into_iter().filter(is_other));
         }
         sessions.sort_by_key(|session| (session.created_at, session.id));
-        let surplus = sessions.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        let others = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
+        let surplus = sessions.len().saturating_sub(others);
         for session in sessions.iter().take(surplus) {
             self.backend().sessions().remove(&session.digest).await?;
         }

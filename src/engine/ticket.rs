@@ -29,7 +29,8 @@ impl Engine {
     /// - those of [`Engine::authenticate`];
     /// - [`Rejection::NotAnonymous`] for a regular user;
     /// - [`Rejection::DeviceKeyNeeded`] for an anonymous user with a device key, who signs a request
-    ///   instead.
+    ///   instead;
+    /// - [`Error::Entropy`], [`Error::Credential`].
     ///
     /// # Cancellation
     ///
@@ -56,6 +57,7 @@ impl Engine {
     ///
     /// - [`Rejection::SessionUnknown`], [`Rejection::SessionExpired`];
     /// - [`Rejection::NotAnonymous`] if it is a live session of a regular user;
+    /// - [`Rejection::ClientUnknown`] if the session is of a client that the policy no longer has;
     /// - [`Error::Store`].
     ///
     /// # Cancellation

@@ -10,6 +10,7 @@ use crate::rules::Rejection;
 
 /// What is told about a user; serialises as the SDKs read it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a claim of its own on the wire")]
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserInfo {
     /// The user's ID.
@@ -55,6 +56,7 @@ pub struct UserInfo {
 }
 
 /// One identity of a user.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IdentityInfo {
     /// `anonymous`, `login_id` or `oauth`.
@@ -76,6 +78,7 @@ pub struct IdentityInfo {
 }
 
 /// One authenticator of a user.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuthenticatorInfo {
     /// `password`.

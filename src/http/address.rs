@@ -1,6 +1,6 @@
 //! The address a request came from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
@@ -35,11 +35,13 @@ impl Proxies {
     /// The client's address: the peer's, or what trusted proxies say they had as their peer.
     ///
     /// Each proxy appends its peer at the right. Whatever stands left of the first address that is
-    /// not a trusted proxy's was written by a stranger.
-    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
-        let mut client = peer?.to_canonical();
+    /// not a trusted proxy's was written by a stranger. Clients whose address nobody knows have one
+    /// in common, [`UNKNOWN`], so that limits by address fail closed.
+    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
+        let Some(peer) = peer else { return UNKNOWN };
+        let mut client = peer.to_canonical();
         if !self.trusts(client) {
-            return Some(client);
+            return client;
         }
         let values: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
@@ -54,7 +56,7 @@ impl Proxies {
                 break;
             }
         }
-        Some(client)
+        client
     }
 }
 
@@ -90,6 +92,9 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
+/// The one address of all clients whose address nobody knows.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 #[cfg(test)]
@@ -104,7 +109,7 @@ mod tests {
         for value in forwarded {
             headers.append(FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
         }
-        Proxies::new(&trusted).client(peer.parse().ok(), &headers).unwrap().to_string()
+        Proxies::new(&trusted).client(peer.parse().ok(), &headers).to_string()
     }
 
     #[test]

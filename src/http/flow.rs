@@ -125,27 +125,43 @@ pub(super) fn set_cookie(http: &Http, call: &Call, flow: &OpenedFlow, response: 
     response.headers_mut().extend(lines.into_iter().map(|line| (SET_COOKIE, line)));
 }
 
-/// The guest who will be promoted or merged.
+/// Whom the pages of a flow deal with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Visitor {
+    /// Nobody that is known.
+    Nobody,
+    /// The guest who will be promoted or merged.
+    Guest(Guest),
+    /// A regular user, who is signed in by cookie in this browser.
+    Regular,
+}
+
+impl Visitor {
+    pub(super) fn guest(&self) -> Option<&Guest> {
+        match self {
+            Self::Guest(guest) => Some(guest),
+            Self::Nobody | Self::Regular => None,
+        }
+    }
+}
+
+/// Whom the pages of a flow deal with.
 ///
 /// With tokens it is the one whose code or signature opened the flow. With cookies it is the one whose
 /// session cookie this browser has; if the flow was opened for a guest, it must be the same.
-pub(super) async fn guest(
+pub(super) async fn visitor(
     http: &Http,
     call: &Call,
     flow: OpenFlow,
-) -> Result<(Request, String, Option<Guest>), Problem> {
-    let guest = match flow.request.response_type {
-        ResponseType::Code(_) => flow.guest,
+) -> Result<(Request, String, Visitor), Problem> {
+    let visitor = match flow.request.response_type {
+        ResponseType::Code(_) => flow.guest.map_or(Visitor::Nobody, Visitor::Guest),
         ResponseType::None => by_cookie(http, call, flow.guest).await?,
     };
-    Ok((flow.request, flow.id, guest))
+    Ok((flow.request, flow.id, visitor))
 }
 
-async fn by_cookie(
-    http: &Http,
-    call: &Call,
-    hinted: Option<Guest>,
-) -> Result<Option<Guest>, Problem> {
+async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Visitor, Problem> {
     let token = match http.site().cookies.session(call.headers()) {
         Found::One(text) => SessionToken::parse(text),
         Found::Nothing => None,
@@ -161,17 +177,20 @@ async fn by_cookie(
         None => None,
     };
     match (hinted, caller, token) {
-        (Some(guest), Some(caller), _) if guest.user() == caller.user.id => Ok(Some(guest)),
+        (Some(guest), Some(caller), _) if guest.user() == caller.user.id => {
+            Ok(Visitor::Guest(guest))
+        }
         (Some(_), _, _) => Err(Problem::NotYourGuest),
         (None, Some(caller), Some(token)) if caller.user.is_anonymous() => {
             match http.engine().guest_by_session(&token).await.map_err(Failure::from) {
-                Ok(guest) => Ok(Some(guest)),
+                Ok(guest) => Ok(Visitor::Guest(guest)),
                 Err(Failure::Rejected(_)) => Err(Problem::NotYourGuest),
                 Err(Failure::Later(cause)) => Err(Problem::Later(cause)),
                 Err(Failure::Broken(cause)) => Err(Problem::Broken(cause)),
             }
         }
-        (None, _, _) => Ok(None),
+        (None, Some(_), _) => Ok(Visitor::Regular),
+        (None, None, _) => Ok(Visitor::Nobody),
     }
 }
 

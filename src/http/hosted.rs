@@ -5,12 +5,12 @@ use http::header::SET_COOKIE;
 use super::Http;
 use super::answer::{self, BUSY_SECONDS, Cause, Failure, LIMITED_SECONDS, Response};
 use super::call::{Call, FormError};
-use super::flow::{self, Request};
+use super::flow::{self, Request, ResponseType, Visitor};
 use super::origin::Sender;
 use super::pages::{Alert, FormPage, GuestNote, Page, Problem};
 use super::redirect::with_query;
 use super::route::Endpoint;
-use crate::engine::{Credential, Error, Guest, Opened, SignedIn};
+use crate::engine::{Credential, Error, Opened, SignedIn};
 use crate::model::{LoginId, LoginIdType};
 use crate::rules::{OnConflict, Rejection};
 
@@ -34,7 +34,7 @@ struct Visit<'a> {
     kind: Kind,
     id: String,
     request: Request,
-    guest: Option<Guest>,
+    visitor: Visitor,
 }
 
 async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem> {
@@ -42,8 +42,8 @@ async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem
         refuse_foreign_form(http, call)?;
     }
     let found = flow::find(http, call)?;
-    let (request, id, guest) = flow::guest(http, call, found).await?;
-    let visit = Visit { http, kind, id, request, guest };
+    let (request, id, visitor) = flow::visitor(http, call, found).await?;
+    let visit = Visit { http, kind, id, request, visitor };
     if call.is_post() { visit.submit(call).await } else { Ok(visit.show("", None, None)) }
 }
 
@@ -72,6 +72,10 @@ impl Visit<'_> {
             return Ok(self.refuse(email, Alert::EmailInvalid));
         };
         let credential = Credential::password(login_id, password);
+        // A second tab whose first one has just signed up must not make a second user.
+        if self.kind == Kind::SignUp && self.visitor == Visitor::Regular {
+            return Ok(self.refuse(email, Alert::SignedInAlready));
+        }
         match self.decide(credential, call).await.map_err(Failure::from) {
             Ok(signed_in) => Ok(self.leave(&signed_in)),
             Err(Failure::Rejected(rejection)) => Ok(self.refuse(email, self.alert(rejection))),
@@ -83,14 +87,12 @@ impl Visit<'_> {
     async fn decide(&self, credential: Credential, call: &Call) -> Result<SignedIn, Error> {
         let engine = self.http.engine();
         let open = self.request.open().ok_or(Error::Rejected(Rejection::ClientUnknown))?;
-        match (self.kind, &self.guest) {
+        match (self.kind, self.visitor.guest()) {
             (Kind::SignUp, Some(guest)) => {
                 engine.promote(guest, credential, open, call.address).await
             }
             (Kind::SignUp, None) => engine.sign_up(credential, open, call.address).await,
-            (Kind::LogIn, guest) => {
-                engine.sign_in(credential, guest.as_ref(), open, call.address).await
-            }
+            (Kind::LogIn, guest) => engine.sign_in(credential, guest, open, call.address).await,
         }
     }
 
@@ -145,10 +147,19 @@ impl Visit<'_> {
     /// What the person must know before a guest is joined to a user for good.
     fn guest_note(&self) -> GuestNote {
         let on_conflict = self.http.engine().policy().anonymous.on_conflict;
-        match (&self.guest, on_conflict, self.kind) {
-            (None, _, _) | (Some(_), OnConflict::Error, _) => GuestNote::Nothing,
-            (Some(_), OnConflict::Login, Kind::LogIn) => GuestNote::Joins,
-            (Some(_), OnConflict::Login, Kind::SignUp) => GuestNote::MayJoin,
+        let is_brought = match self.request.response_type {
+            ResponseType::Code(_) => true,
+            ResponseType::None => false,
+        };
+        match (&self.visitor, on_conflict, self.kind, is_brought) {
+            (Visitor::Nobody | Visitor::Regular, _, _, _)
+            | (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, _)
+            | (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, false) => GuestNote::Nothing,
+            (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, true) => GuestNote::BroughtStays,
+            (Visitor::Guest(_), OnConflict::Login, Kind::LogIn, false) => GuestNote::Joins,
+            (Visitor::Guest(_), OnConflict::Login, Kind::LogIn, true) => GuestNote::BroughtJoins,
+            (Visitor::Guest(_), OnConflict::Login, Kind::SignUp, false) => GuestNote::MayJoin,
+            (Visitor::Guest(_), OnConflict::Login, Kind::SignUp, true) => GuestNote::BroughtMayJoin,
         }
     }
 
@@ -161,7 +172,7 @@ impl Visit<'_> {
                 Kind::SignUp => Alert::EmailTakenLogIn,
             },
             Rejection::Disabled => Alert::Disabled,
-            Rejection::IdentityTaken => match (self.kind, &self.guest) {
+            Rejection::IdentityTaken => match (self.kind, self.visitor.guest()) {
                 (Kind::LogIn, _) => Alert::GuestCannotJoin,
                 (Kind::SignUp, None) => Alert::EmailTakenLogIn,
                 (Kind::SignUp, Some(_)) => match policy.anonymous.on_conflict {

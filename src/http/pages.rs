@@ -69,7 +69,11 @@ pub struct FormPage<'a> {
     pub guest: GuestNote,
 }
 
-/// What happens to what the person did as a guest.
+/// What happens to what was done as a guest.
+///
+/// A guest that was *brought* is named by the link that led here, and nothing in this browser says that
+/// it is the person's own: somebody else may have sent the link.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestNote {
     /// The person is no guest, or stays the same user.
@@ -78,6 +82,13 @@ pub enum GuestNote {
     Joins,
     /// It stays with the person, or is joined to the account that already has what is filled in.
     MayJoin,
+    /// The guest was brought, and what it did will be the person's.
+    BroughtStays,
+    /// The guest was brought, and what it did will be joined to the account that the person logs in to.
+    BroughtJoins,
+    /// The guest was brought, and what it did will be the person's, or is joined to the account that
+    /// already has what is filled in.
+    BroughtMayJoin,
 }
 
 impl GuestNote {
@@ -91,6 +102,19 @@ impl GuestNote {
             Self::MayJoin => Some(
                 "What you did as a guest on this device stays with you. If you already have an \
                  account with this e-mail address and password, it will be joined to that account.",
+            ),
+            Self::BroughtStays => Some(
+                "You came here as a guest of the application, and what that guest did will be yours. \
+                 Go on only if the guest was you.",
+            ),
+            Self::BroughtJoins => Some(
+                "You came here as a guest of the application, and what that guest did will be joined \
+                 to the account you log in to. Go on only if the guest was you.",
+            ),
+            Self::BroughtMayJoin => Some(
+                "You came here as a guest of the application, and what that guest did will be yours, \
+                 joined to your account if you already have one with this e-mail address and \
+                 password. Go on only if the guest was you.",
             ),
         }
     }
@@ -108,6 +132,7 @@ pub struct SignOutPage<'a> {
 }
 
 /// Why a form was refused.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Alert {
     /// A field is empty, or the form cannot be read.
@@ -131,6 +156,8 @@ pub enum Alert {
     GuestCannotJoin,
     /// The guest was promoted or merged meanwhile, perhaps in another tab.
     GuestOver,
+    /// The person is signed in already, as a regular user.
+    SignedInAlready,
     /// The user is locked out.
     Disabled,
     /// Too many attempts.
@@ -166,6 +193,9 @@ impl Alert {
             Self::GuestOver => {
                 "You have already signed up, perhaps in another tab. Go back to the application."
             }
+            Self::SignedInAlready => {
+                "You are signed in already. Go back to the application, or log out there first."
+            }
             Self::Disabled => "This account is locked.",
             Self::LimitReached => "Too many attempts. Wait a minute and try again.",
             Self::TryLater => "This did not work. Try again in a moment.",
@@ -181,9 +211,11 @@ impl Alert {
             | Self::PasswordTooShort { .. }
             | Self::PasswordTooLong => StatusCode::BAD_REQUEST,
             Self::Denied | Self::Disabled => StatusCode::FORBIDDEN,
-            Self::EmailTaken | Self::EmailTakenLogIn | Self::GuestCannotJoin | Self::GuestOver => {
-                StatusCode::CONFLICT
-            }
+            Self::EmailTaken
+            | Self::EmailTakenLogIn
+            | Self::GuestCannotJoin
+            | Self::GuestOver
+            | Self::SignedInAlready => StatusCode::CONFLICT,
             Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::TryLater => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -192,6 +224,7 @@ impl Alert {
 }
 
 /// Why there is nothing to fill in.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Problem {
     /// The request cannot be; the text says why, in the words of developers.

@@ -17,6 +17,8 @@ pub struct Event {
 }
 
 /// What happened to a user.
+///
+/// Exhaustive, because a store that cannot keep a new kind must break its build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// The user was signed up as an anonymous one.

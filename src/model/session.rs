@@ -32,6 +32,8 @@ pub struct Session {
 }
 
 /// The kind of a session.
+///
+/// Exhaustive, because a store that cannot keep a new one must break its build.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SessionKind {
     /// A browser's, held by a cookie.
@@ -73,6 +75,8 @@ impl fmt::Display for ClientId {
 }
 
 /// How a person proved to be a user.
+///
+/// Exhaustive, because a store that cannot keep a new one must break its build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// By nothing: this is the session that an anonymous user without a key was given at sign-up.

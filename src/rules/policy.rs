@@ -2,10 +2,10 @@
 
 mod client;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 pub use client::{ApplicationType, ClientPolicy};
 
@@ -190,12 +190,13 @@ pub struct RateLimits {
 #[serde(default, deny_unknown_fields)]
 pub struct AnonymousSignUpLimits {
     /// By address; IPv6 by its first 64 bits. 60 a minute if not given.
+    #[serde(deserialize_with = "Bucket::or::<_, 60, 60>")]
     pub per_ip: Bucket,
 }
 
 impl Default for AnonymousSignUpLimits {
     fn default() -> Self {
-        Self { per_ip: Bucket { enabled: true, period_seconds: 60, burst: 60 } }
+        Self { per_ip: Bucket::new(60, 60) }
     }
 }
 
@@ -204,34 +205,61 @@ impl Default for AnonymousSignUpLimits {
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordLimits {
     /// By address, whoever is tried; IPv6 by its first 64 bits. 60 a minute if not given.
+    #[serde(deserialize_with = "Bucket::or::<_, 60, 60>")]
     pub per_ip: Bucket,
     /// By login ID and address. 10 a minute if not given.
+    #[serde(deserialize_with = "Bucket::or::<_, 60, 10>")]
     pub per_login_id_per_ip: Bucket,
     /// By login ID, whoever tries. 100 an hour if not given.
+    #[serde(deserialize_with = "Bucket::or::<_, 3600, 100>")]
     pub per_login_id: Bucket,
 }
 
 impl Default for PasswordLimits {
     fn default() -> Self {
         Self {
-            per_ip: Bucket { enabled: true, period_seconds: 60, burst: 60 },
-            per_login_id_per_ip: Bucket { enabled: true, period_seconds: 60, burst: 10 },
-            per_login_id: Bucket { enabled: true, period_seconds: 3600, burst: 100 },
+            per_ip: Bucket::new(60, 60),
+            per_login_id_per_ip: Bucket::new(10, 60),
+            per_login_id: Bucket::new(100, 3600),
         }
     }
 }
 
 /// A token bucket: `burst` tries at once, and as many again spread over each period.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
     /// Whether there is a limit at all.
-    #[serde(default = "enabled")]
     pub enabled: bool,
     /// How long it takes for an empty bucket to be full, in seconds.
     pub period_seconds: u64,
     /// How many tries a full bucket holds.
     pub burst: u32,
+}
+
+impl Bucket {
+    /// A limit of `burst` in `period_seconds`.
+    pub const fn new(burst: u32, period_seconds: u64) -> Self {
+        Self { enabled: true, period_seconds, burst }
+    }
+
+    /// Reads a bucket; what is not given is as in the default of this one.
+    fn or<'de, D: Deserializer<'de>, const PERIOD_SECONDS: u64, const BURST: u32>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, rename = "rate limit")]
+        struct Given {
+            enabled: Option<bool>,
+            period_seconds: Option<u64>,
+            burst: Option<u32>,
+        }
+        let given = Given::deserialize(deserializer)?;
+        Ok(Self {
+            enabled: given.enabled.unwrap_or(true),
+            period_seconds: given.period_seconds.unwrap_or(PERIOD_SECONDS),
+            burst: given.burst.unwrap_or(BURST),
+        })
+    }
 }
 
 impl Policy {
@@ -268,24 +296,24 @@ impl Policy {
         }
         for proxy in &self.http.trusted_proxies {
             parse_network(proxy).ok_or_else(|| {
-                PolicyError::new("http.trusted_proxies", "is an address or a network")
+                PolicyError::new("http.trusted_proxies", "must be addresses or networks")
             })?;
         }
         if !self.http.cookie_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             || MAX_COOKIE_PREFIX < self.http.cookie_prefix.len()
         {
-            let problem = "has at most 32 letters, digits and underscores";
+            let problem = "must be at most 32 letters, digits and underscores";
             return Err(PolicyError::new("http.cookie_prefix", problem));
         }
         if let Some(domain) = &self.http.cookie_domain
             && !is_domain(domain)
         {
-            return Err(PolicyError::new("http.cookie_domain", "is a host name"));
+            return Err(PolicyError::new("http.cookie_domain", "must be a host name"));
         }
         check_lifetime("session.lifetime_seconds", self.session.lifetime_seconds)?;
         check_lifetime("session.idle_timeout_seconds", self.session.idle_timeout_seconds)?;
         if !(8..=64).contains(&self.password.min_length) {
-            return Err(PolicyError::new("password.min_length", "is 8 to 64"));
+            return Err(PolicyError::new("password.min_length", "must be 8 to 64"));
         }
         for (key, value) in [
             ("verification.email", self.verification.email),
@@ -311,14 +339,19 @@ impl Policy {
                 || MAX_LIFETIME_SECONDS < bucket.period_seconds
                 || bucket.burst == 0
             {
-                return Err(PolicyError::new(key, "has a period and a burst of at least 1"));
+                let problem =
+                    "must have a period of 1 second to 10 years and a burst of at least 1";
+                return Err(PolicyError::new(key, problem));
             }
         }
         for (index, client) in self.clients.iter().enumerate() {
             client.check(index)?;
             if self.clients[..index].iter().any(|other| other.client_id == client.client_id) {
                 let key = format!("clients[{index}].client_id");
-                return Err(PolicyError { key, problem: "is another client's too".to_owned() });
+                return Err(PolicyError {
+                    key,
+                    problem: "must not be another client's too".to_owned(),
+                });
             }
         }
         Ok(())
@@ -370,7 +403,7 @@ fn check_origin(key: &str, origin: &str) -> Result<(), PolicyError> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\\"'<>".contains(&byte);
     match host {
         Some(host)
-            if !host.is_empty()
+            if has_host_and_port(host)
                 && origin.len() <= MAX_ORIGIN
                 && host.bytes().all(plain)
                 && origin == origin.to_ascii_lowercase() =>
@@ -379,19 +412,40 @@ fn check_origin(key: &str, origin: &str) -> Result<(), PolicyError> {
         }
         Some(_) | None => Err(PolicyError::new(
             key,
-            "is http:// or https://, a host in lower case and perhaps a port, without a path",
+            "must be http:// or https://, a host in lower case and perhaps a port, without a path",
         )),
     }
 }
 
+/// A host, which may be an IPv6 address in brackets, and perhaps a port.
+fn has_host_and_port(authority: &str) -> bool {
+    let after_address = authority.rfind(']').map_or(0, |end| end + 1);
+    let (host, port) = match authority[after_address..].find(':') {
+        Some(colon) => {
+            let (host, port) = authority.split_at(after_address + colon);
+            (host, Some(&port[1..]))
+        }
+        None => (authority, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| 0 < port);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_domain(host),
+    };
+    is_host && port.is_none_or(is_port)
+}
+
 fn is_domain(domain: &str) -> bool {
     let fits = (1..=253).contains(&domain.len());
-    fits && domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    fits && domain.split('.').all(is_label)
 }
 
 fn check_lifetime(key: &str, seconds: u64) -> Result<(), PolicyError> {
     if seconds == 0 || MAX_LIFETIME_SECONDS < seconds {
-        return Err(PolicyError::new(key, "is 1 second to 10 years"));
+        return Err(PolicyError::new(key, "must be 1 second to 10 years"));
     }
     Ok(())
 }
@@ -430,11 +484,38 @@ mod tests {
 
     #[test]
     fn an_origin_is_no_url() {
-        for wrong in
-            ["", "example.com", "https://", "https://a/b", "https://A", "https://u@h", "ftp://x"]
-        {
+        for wrong in [
+            "",
+            "example.com",
+            "https://",
+            "https://a/b",
+            "https://A",
+            "https://u@h",
+            "ftp://x",
+            "http://a:port",
+            "http://a:99999",
+            "http://a:0",
+            "http://::::",
+            "http://a..b",
+            "http://[1]",
+        ] {
             assert!(check_origin("public_origin", wrong).is_err(), "{wrong}");
         }
+        for right in
+            ["http://localhost:3000", "https://a.example", "http://[::1]:80", "http://127.0.0.1"]
+        {
+            assert!(check_origin("public_origin", right).is_ok(), "{right}");
+        }
+    }
+
+    #[cfg(feature = "toml")]
+    #[test]
+    fn a_limit_is_changed_in_one_of_its_values() {
+        let text = "[rate_limits.password.per_login_id]\nenabled = false";
+        let policy = Policy::from_toml(text).unwrap();
+        let expected = Bucket { enabled: false, ..Bucket::new(100, 3600) };
+        assert_eq!(policy.rate_limits.password.per_login_id, expected);
+        assert_eq!(policy.rate_limits.password.per_ip, Bucket::new(60, 60));
     }
 
     #[cfg(feature = "toml")]

@@ -106,3 +106,19 @@ fn ending_surplus_sessions_fails_no_sign_in_that_has_landed() {
 
 /// What redeeming a code asks of a store before the session is there.
 const READ_AND_LANDING: u32 = 2;
+
+/// With the clock set back, the session that had just been opened counted as the earliest of its
+/// client's, and was ended as surplus before anybody could use it.
+#[test]
+fn a_new_session_is_never_the_surplus_one() {
+    let world = World::new(Place::Memory);
+    world.regular("ada");
+    let sign_in = || {
+        Held::from(run(world.engine.sign_in(password("ada"), None, refresh("two"), None)).unwrap())
+    };
+    let earlier = [sign_in(), sign_in()];
+    world.clock.set(START.minus(days(1)));
+    let newest = sign_in();
+    assert_eq!(world.ended(&newest), None);
+    assert_eq!(earlier.iter().filter(|held| world.ended(held).is_none()).count(), 1);
+}

@@ -93,7 +93,7 @@ impl ClientPolicy {
             Err(PolicyError { key: key(name), problem: problem.to_owned() })
         };
         if ClientId::parse(&self.client_id).is_none() {
-            return wrong("client_id", "is 1 to 128 printable ASCII characters without space");
+            return wrong("client_id", "must be 1 to 128 printable ASCII characters without space");
         }
         check_lifetime(&key("access_token_lifetime_seconds"), self.access_token_lifetime_seconds)?;
         check_lifetime(
@@ -108,7 +108,7 @@ impl ClientPolicy {
             return wrong("refresh_token_rotation_enabled", "can only be false in this version");
         }
         if MAX_CONCURRENT_SESSION < self.max_concurrent_session {
-            return wrong("max_concurrent_session", "is at most 100");
+            return wrong("max_concurrent_session", "must be at most 100");
         }
         for (name, uris) in [
             ("redirect_uris", &self.redirect_uris),
@@ -117,7 +117,7 @@ impl ClientPolicy {
             if !uris.iter().all(|uri| is_redirect_uri(uri)) {
                 return wrong(
                     name,
-                    "are absolute URIs without a fragment, at most 1024 bytes each",
+                    "must be absolute URIs without a fragment, at most 1024 bytes each",
                 );
             }
         }
@@ -133,7 +133,11 @@ fn is_redirect_uri(uri: &str) -> bool {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
         });
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"#\\\"<>'".contains(&byte);
+    let is_web = scheme == "http" || scheme == "https";
+    let has_host =
+        rest.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     scheme_fits
+        && (has_host || !is_web)
         && !["javascript", "data", "vbscript", "blob", "file"].contains(&scheme)
         && !rest.is_empty()
         && uri.len() <= MAX_REDIRECT_URI
@@ -165,9 +169,16 @@ mod tests {
         {
             assert!(is_redirect_uri(good), "{good}");
         }
-        for wrong in
-            ["/after", "javascript:alert(1)", "https://a/#b", "https://a/ b", "https://ä/", "x:"]
-        {
+        for wrong in [
+            "/after",
+            "javascript:alert(1)",
+            "https://a/#b",
+            "https://a/ b",
+            "https://ä/",
+            "x:",
+            "http:foo",
+            "https:///a",
+        ] {
             assert!(!is_redirect_uri(wrong), "{wrong}");
         }
     }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::store::sqlite::options::{Durability, SqliteOptions};
 
 /// Why a database was not opened. It is left as it was.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file is not an SQLite database, or is another application's.

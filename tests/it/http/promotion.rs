@@ -171,10 +171,9 @@ async fn by_on_conflict_login_a_guest_is_joined_to_the_user_it_turns_out_to_be()
     let refused = browser.submit(&page, "ada@example.com", "not the password").await;
     assert!(refused.alert().unwrap().contains("already an account"));
     let log_in = page.replace("/signup", "/login");
-    let told =
-        "What you did as a guest on this device will be joined to the account you log in to.";
+    let told = "what that guest did will be joined to the account you log in to.";
     assert!(browser.get(&log_in).await.body.contains(told));
-    assert!(browser.get(&page).await.body.contains("What you did as a guest"));
+    assert!(browser.get(&page).await.body.contains("what that guest did will be yours"));
     let refused = browser.submit(&log_in, "ada@example.com", "not the password").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(site.userinfo(&guest.access).await.json()[IS_ANONYMOUS], true);
@@ -335,4 +334,61 @@ async fn after_promotion_the_same_device_starts_over_with_a_new_key() {
     assert_ne!(sub_of(&site.userinfo(&second.access).await), sub);
     let none = present(&site, &old.request(&site, Action::Auth, KeyHeader::Jwk).await).await;
     assert_eq!(none.status, StatusCode::BAD_REQUEST);
+}
+
+/// A guest who comes by the site's own links is promoted by its cookie. In a second tab, opened before,
+/// the cookie was the regular user's by then, and signing up there made a second user and took the
+/// first one's place in the browser.
+#[tokio::test]
+async fn of_two_tabs_without_a_code_the_second_makes_no_second_user() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    let sub = browser.become_guest().await;
+    let own_links = [("response_type", "none"), ("x_page", "signup")];
+    let one = browser.authorize(&own_links).await;
+    let two = browser.authorize(&own_links).await;
+    browser.submit(&one, "ada@example.com", PASSWORD).await;
+    assert_eq!(browser.userinfo().await.json()["sub"], sub.as_str());
+
+    let refused = browser.submit(&two, "ada@example.org", PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.body.contains("You are signed in already."), "{}", refused.body);
+    assert_eq!(browser.userinfo().await.json()["email"], "ada@example.com");
+}
+
+/// Anybody can send somebody else a link with a code of a guest of his own. The page said that it was
+/// about what was done on this device.
+#[tokio::test]
+async fn a_page_never_vouches_for_a_guest_that_a_link_has_brought() {
+    for (on_conflict, page, note) in [
+        (OnConflict::Login, "login", "will be joined to the account you log in to. Go on only if"),
+        (OnConflict::Login, "signup", "joined to your account if you already have one"),
+        (OnConflict::Error, "signup", "what that guest did will be yours. Go on only if"),
+    ] {
+        let site = Site::with(|policy| policy.anonymous.on_conflict = on_conflict);
+        let mallory = site.guest().await;
+        let hint = code_hint(&site.promotion_code(&mallory.refresh).await);
+        let mut browser = Browser::new(&site);
+        let page = browser.authorize(&[("login_hint", &hint), ("x_page", page)]).await;
+        let shown = browser.get(&page).await.body;
+        assert!(shown.contains(note), "{shown}");
+        assert!(!shown.contains("on this device"), "{shown}");
+    }
+}
+
+/// Without the address of the peer, every limit by address let everything pass.
+#[tokio::test]
+async fn clients_without_an_address_share_one_limit() {
+    let site = Site::new();
+    let mut answers = Vec::new();
+    for _ in 0..61 {
+        let request = http::Request::post("/api/anonymous_user/signup")
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", "192.0.2.1")
+            .body(br#"{"session_type":"cookie"}"#.to_vec())
+            .unwrap();
+        answers.push(site.http.respond(request, None).await.status());
+    }
+    assert_eq!(answers.pop(), Some(StatusCode::TOO_MANY_REQUESTS));
+    assert!(answers.iter().all(|status| *status == StatusCode::OK), "{answers:?}");
 }
