@@ -125,8 +125,24 @@ struct Buckets {
     /// Milliseconds in which one token comes back; `None` if there is no limit.
     refill_milliseconds: Option<i64>,
     burst: i64,
-    /// For each key the instant at which its bucket will be full again.
-    full_at: Mutex<HashMap<Key, i64>>,
+    levels: Mutex<HashMap<Key, Level>>,
+}
+
+/// How empty a bucket is.
+///
+/// Kept as it was at an instant, and not as the instant at which the bucket will be full, so that a clock
+/// that is set back only stops it from filling up.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    /// Milliseconds until it is full.
+    missing: i64,
+    at: i64,
+}
+
+impl Level {
+    fn missing_at(self, now: i64) -> i64 {
+        self.missing.saturating_sub(now.saturating_sub(self.at).max(0)).max(0)
+    }
 }
 
 impl Buckets {
@@ -136,7 +152,7 @@ impl Buckets {
         Self {
             refill_milliseconds: bucket.enabled.then(|| (period / burst).max(1)),
             burst,
-            full_at: Mutex::default(),
+            levels: Mutex::default(),
         }
     }
 
@@ -144,46 +160,43 @@ impl Buckets {
         let Some(refill) = self.refill_milliseconds else { return true };
         let now = now.as_millis();
         let most = refill.saturating_mul(self.burst);
-        let mut buckets = self.lock();
-        let latest = now.saturating_add(most);
-        let mut full_at = now;
-        if let Some(known) = buckets.get_mut(&key) {
-            // A clock that was set back must not lock anybody out for longer than an empty bucket does.
-            *known = (*known).clamp(now, latest);
-            full_at = *known;
+        let mut levels = self.lock();
+        let missing = levels.get(&key).map_or(0, |level| level.missing_at(now));
+        let is_left = missing.saturating_add(refill) <= most;
+        if MAX_BUCKETS <= levels.len() && !levels.contains_key(&key) {
+            make_room(&mut levels, now);
         }
-        if latest < full_at.saturating_add(refill) {
-            return false;
-        }
-        if MAX_BUCKETS <= buckets.len() && !buckets.contains_key(&key) {
-            make_room(&mut buckets, now);
-        }
-        buckets.insert(key, full_at.saturating_add(refill));
-        true
+        let missing = if is_left { missing.saturating_add(refill) } else { missing };
+        levels.insert(key, Level { missing, at: now });
+        is_left
     }
 
     fn give_back(&self, key: Key) {
         let Some(refill) = self.refill_milliseconds else { return };
-        if let Some(full_at) = self.lock().get_mut(&key) {
-            *full_at = full_at.saturating_sub(refill);
+        let mut levels = self.lock();
+        if let Some(level) = levels.get_mut(&key) {
+            level.missing = level.missing.saturating_sub(refill);
+            if level.missing <= 0 {
+                levels.remove(&key);
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, i64>> {
-        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Level>> {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Forgets the buckets that are full, or if that is not an eighth of them, the fullest eighth.
-fn make_room(buckets: &mut HashMap<Key, i64>, now: i64) {
-    buckets.retain(|_, full_at| now < *full_at);
-    if buckets.len() <= MAX_BUCKETS - MAX_BUCKETS / 8 {
+fn make_room(levels: &mut HashMap<Key, Level>, now: i64) {
+    levels.retain(|_, level| 0 < level.missing_at(now));
+    if levels.len() <= MAX_BUCKETS - MAX_BUCKETS / 8 {
         return;
     }
-    let mut order: Vec<i64> = buckets.values().copied().collect();
+    let mut order: Vec<i64> = levels.values().map(|level| level.missing_at(now)).collect();
     let (_, limit, _) = order.select_nth_unstable(MAX_BUCKETS / 8);
     let limit = *limit;
-    buckets.retain(|_, full_at| limit < *full_at);
+    levels.retain(|_, level| limit < level.missing_at(now));
 }
 
 /// The part of an address that one subscriber has: all of an IPv4 address, half of an IPv6 one.
@@ -231,12 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_locks_nobody_out_for_long() {
+    fn a_clock_set_back_locks_nobody_out() {
         let buckets = buckets();
-        while buckets.take([1; 16], AT) {}
+        assert!(buckets.take([1; 16], AT));
+        while buckets.take([2; 16], AT) {}
         let before = Timestamp::from_millis(0);
-        assert!(!buckets.take([1; 16], before));
-        assert!(buckets.take([1; 16], Timestamp::from_millis(20_000)));
+        assert!(buckets.take([1; 16], before), "there was room before, and there is now");
+        assert!(!buckets.take([2; 16], before));
+        assert!(buckets.take([2; 16], Timestamp::from_millis(20_000)), "it fills up as ever");
     }
 
     #[test]
