@@ -45,11 +45,12 @@ impl Engine {
         let ticket = self.open_ticket(code, TicketPurpose::AuthorizationCode, now)?;
         let challenge = code_challenge(code_verifier).ok_or(Rejection::TicketInvalid)?;
         let binding = code_binding(client, redirect_uri, &challenge);
-        let (Some((bound, [method])), Some(subject)) =
+        let (Some((bound, [method, nonce @ ..])), Some(subject)) =
             (ticket.payload.split_first_chunk::<32>(), ticket.subject)
         else {
             return Err(Rejection::TicketInvalid.into());
         };
+        let nonce = (!nonce.is_empty()).then(|| String::from_utf8_lossy(nonce).into_owned());
         let method = method_from_byte(*method).ok_or(Rejection::TicketInvalid)?;
         if !credential::equal(bound, &binding) {
             return Err(Rejection::TicketInvalid.into());
@@ -96,7 +97,7 @@ impl Engine {
         }
         self.end_surplus_sessions(&user, client, id).await;
         let opened = Opened::Session { token, session };
-        Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened })
+        Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened, nonce })
     }
 
     /// Notes, where a code may be seen as spent before its session is there, that the code was used a

@@ -84,7 +84,7 @@ impl Engine {
             }
             (Prepared::Session { .. }, None) => return Err(Error::Credential),
         };
-        Ok(SignedIn { user, outcome, opened })
+        Ok(SignedIn { user, outcome, opened, nonce: None })
     }
 
     fn seal_code(
@@ -97,6 +97,7 @@ impl Engine {
         let binding = code_binding(&request.client, &request.redirect_uri, &request.code_challenge);
         let mut payload = binding.to_vec();
         payload.push(method_byte(admission.method()));
+        payload.extend(request.nonce.iter().flat_map(|nonce| nonce.bytes()));
         let expires_at = now.plus(CODE_LIFETIME);
         let text = self
             .0

@@ -27,6 +27,14 @@ pub struct CodeRequest {
     pub redirect_uri: String,
     /// The PKCE code challenge, by the method `S256` (RFC 7636, section 4.2).
     pub code_challenge: String,
+    /// What the client wants to find in the ID token (OpenID Connect Core 1.0, section 3.1.2.1), at most
+    /// [`MAX_NONCE`](Self::MAX_NONCE) bytes.
+    pub nonce: Option<String>,
+}
+
+impl CodeRequest {
+    /// Most bytes of a nonce.
+    pub const MAX_NONCE: usize = 256;
 }
 
 /// What somebody signs up, signs in or is promoted with.
@@ -111,6 +119,8 @@ pub struct SignedIn {
     pub outcome: SignInOutcome,
     /// What was opened.
     pub opened: Opened,
+    /// The nonce that the code was asked for with, once it is redeemed; it belongs into the ID token.
+    pub nonce: Option<String>,
 }
 
 /// How somebody came to be let in.

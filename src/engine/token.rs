@@ -57,14 +57,19 @@ impl Engine {
     }
 
     /// Issues an ID token (OpenID Connect Core 1.0, section 2) about `caller` for `client`. It is good
-    /// for five minutes.
+    /// for five minutes. With a nonce, that is in it: the one that the client asked for the code with.
     ///
     /// # Errors
     ///
     /// - [`Rejection::ClientUnknown`], [`Rejection::ClientNotAllowed`], and
     ///   [`Rejection::ClientMismatch`] if the session is another client's;
     /// - [`Error::Credential`] if it could not be signed.
-    pub fn id_token(&self, caller: &Caller, client: &ClientId) -> Result<String, Error> {
+    pub fn id_token(
+        &self,
+        caller: &Caller,
+        client: &ClientId,
+        nonce: Option<&str>,
+    ) -> Result<String, Error> {
         self.client(client)?;
         let kind = match &caller.session.kind {
             SessionKind::Cookie => "idp",
@@ -72,7 +77,7 @@ impl Engine {
             SessionKind::Refresh(_) => return Err(Rejection::ClientMismatch.into()),
         };
         let now = self.now();
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.policy().public_origin.as_str(),
             "aud": [client.as_str()],
             "sub": caller.user.id.to_string(),
@@ -85,6 +90,9 @@ impl Engine {
             CAN_REAUTHENTICATE: caller.user.can_reauthenticate,
             ROLES: [],
         });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
         jwt::sign(&claims, ID_TOKEN_TYPE, &self.0.keyring).map_err(|_| Error::Credential)
     }
 

@@ -55,7 +55,7 @@ impl Site {
         let other = engine.sign_up_anonymously(refresh(), None).await.expect("another");
         let (refresh_token, caller) = other.into_session().expect("a session");
         let access = engine.access_token(&caller).expect("a token");
-        let id_token = engine.id_token(&caller, &web).expect("a token");
+        let id_token = engine.id_token(&caller, &web, None).expect("a token");
         let promotion = engine.promotion_code(&guest_cookie).await.expect("a code");
 
         let verifier = "v".repeat(43);
@@ -63,6 +63,7 @@ impl Site {
             client: web.clone(),
             redirect_uri: REDIRECT_URIS[0].to_owned(),
             code_challenge: URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier)),
+            nonce: None,
         };
         let challenge = request.code_challenge.clone();
         let email = LoginId::parse(LoginIdType::Email, EMAIL).expect("an address");

@@ -15,7 +15,7 @@ use super::pages::Problem;
 use super::redirect::with_query;
 use super::route::Endpoint;
 use crate::credential::SessionToken;
-use crate::engine::{Error, FlowStart, OpenedFlow};
+use crate::engine::{CodeRequest, Error, FlowStart, OpenedFlow};
 use crate::model::UserId;
 use crate::rules::{ClientPolicy, Rejection};
 use hint::Hint;
@@ -114,6 +114,9 @@ async fn start(
 
 /// What the client asks for, in the order in which an error is told.
 fn request(fields: &Fields, client: &ClientPolicy, redirect_uri: &str) -> Result<Request, Refusal> {
+    if fields.get("nonce").is_some_and(|nonce| CodeRequest::MAX_NONCE < nonce.len()) {
+        return Err(Refusal::invalid("nonce is too long"));
+    }
     if fields.get("state").is_some_and(|state| MAX_STATE_BYTES < state.len()) {
         return Err(Refusal::invalid("state is too long"));
     }
@@ -159,6 +162,7 @@ fn request(fields: &Fields, client: &ClientPolicy, redirect_uri: &str) -> Result
         redirect_uri: redirect_uri.to_owned(),
         state: fields.get("state").map(str::to_owned),
         response_type,
+        nonce: fields.get("nonce").map(str::to_owned),
     })
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Request {
     pub(super) state: Option<String>,
     #[serde(rename = "t")]
     pub(super) response_type: ResponseType,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(super) nonce: Option<String>,
 }
 
 /// What the client gets at its redirect URI.
@@ -70,6 +72,7 @@ impl Request {
                 client: ClientId::parse(&self.client)?,
                 redirect_uri: self.redirect_uri.clone(),
                 code_challenge: code_challenge.clone(),
+                nonce: self.nonce.clone(),
             })),
         }
     }

@@ -58,7 +58,7 @@ async fn by_refresh_token(
     let token = SessionToken::parse(text).ok_or(OAuthError::invalid_grant(REFUSED))?;
     let refreshed = http.engine().refresh(&token, client).await;
     let caller = refreshed.map_err(|error| OAuthError::of_grant(error.into(), REFUSED))?;
-    tokens(http, client, &caller, None)
+    tokens(http, client, &caller, None, None)
 }
 
 async fn by_signed_request(
@@ -80,7 +80,7 @@ async fn by_session(http: &Http, call: &Call, client: &ClientId) -> Result<Respo
         SessionKind::Refresh(owner) if owner != client => return Err(OAuthError::mismatch()),
         SessionKind::Refresh(_) | SessionKind::Cookie => {}
     }
-    let id_token = http.engine().id_token(&caller, client);
+    let id_token = http.engine().id_token(&caller, client, None);
     let id_token = id_token.map_err(|error| OAuthError::of_session(error.into()))?;
     let body = Map::from_iter([("id_token".to_owned(), Value::from(id_token))]);
     Ok(answer::json(StatusCode::OK, &body))
@@ -94,8 +94,9 @@ fn opened(
 ) -> Result<Response, OAuthError> {
     let signed_in =
         signed_in.map_err(|error| OAuthError::of_grant(Failure::from(error), refused))?;
+    let nonce = signed_in.nonce.clone();
     match signed_in.into_session() {
-        Some((token, caller)) => tokens(http, client, &caller, Some(&token)),
+        Some((token, caller)) => tokens(http, client, &caller, Some(&token), nonce.as_deref()),
         None => Err(OAuthError::invalid_grant(refused)),
     }
 }
@@ -105,6 +106,7 @@ fn tokens(
     client: &ClientId,
     caller: &Caller,
     refresh_token: Option<&SessionToken>,
+    nonce: Option<&str>,
 ) -> Result<Response, OAuthError> {
     let refused = |error: Error| OAuthError::of_session(error.into());
     let access = http.engine().access_token(caller).map_err(refused)?;
@@ -114,7 +116,7 @@ fn tokens(
     body.insert("expires_in".to_owned(), access.expires_in_seconds.into());
     body.insert(
         "id_token".to_owned(),
-        http.engine().id_token(caller, client).map_err(refused)?.into(),
+        http.engine().id_token(caller, client, nonce).map_err(refused)?.into(),
     );
     if let Some(token) = refresh_token {
         body.insert("refresh_token".to_owned(), token.reveal().as_str().into());

@@ -249,3 +249,26 @@ async fn the_state_comes_back_as_it_was() {
     assert!(!done.location().contains(['\r', '\n']));
     assert!(done.set_cookies().iter().all(|line| !line.contains("evil")));
 }
+
+#[tokio::test]
+async fn the_nonce_of_the_request_is_in_the_id_token_of_its_code_alone() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    let page = browser.authorize(&[("x_page", "signup"), ("nonce", "n-0S6_WzA2Mj \"é")]).await;
+    let done = browser.submit(&page, "ada@example.com", PASSWORD).await;
+    let with_nonce = done.parameter("code").unwrap();
+    let tokens = site.redeem("web", REDIRECT_URI, &with_nonce).await.json();
+    let nonce = |body: &Value| {
+        let claims = site.engine().id_token_claims(body["id_token"].as_str().unwrap()).unwrap();
+        claims.get("nonce").cloned()
+    };
+    assert_eq!(nonce(&tokens), Some("n-0S6_WzA2Mj \"é".into()));
+    let refreshed = site.refresh("web", tokens["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(nonce(&refreshed.json()), None);
+
+    let without = code(&site, "grace@example.com").await;
+    assert_eq!(nonce(&site.redeem("web", REDIRECT_URI, &without).await.json()), None);
+    let long = "n".repeat(257);
+    let refused = browser.authorize(&[("nonce", &long)]).await;
+    assert_eq!(parameter(&refused, "error").as_deref(), Some("invalid_request"));
+}

@@ -128,6 +128,7 @@ fn each_part_of_a_codes_binding_counts_by_itself() {
             client: app(),
             redirect_uri: "a://b".to_owned(),
             code_challenge: "not a digest".to_owned(),
+            nonce: None,
         };
         let open = Open::Code(request);
         let issued = run(world.engine.sign_in(password("ada"), None, open, None)).unwrap();

@@ -98,7 +98,7 @@ fn an_id_token_names_its_client_its_user_and_its_session() {
     on_every_backend(|world| {
         let held = in_client(&world, "app");
         let caller = world.authenticate(&held).unwrap();
-        let token = world.engine.id_token(&caller, &app()).unwrap();
+        let token = world.engine.id_token(&caller, &app(), None).unwrap();
         let (_, claims) = verified_elsewhere(&world, &token).unwrap();
         assert_eq!(claims["sub"], held.user.to_string());
         assert_eq!(claims["aud"][0], "app");
@@ -115,7 +115,7 @@ fn one_kind_of_token_is_not_taken_for_another() {
         let held = in_client(&world, "jwt");
         let caller = world.authenticate(&held).unwrap();
         let jwt = ClientId::parse("jwt").unwrap();
-        let id_token = world.engine.id_token(&caller, &jwt).unwrap();
+        let id_token = world.engine.id_token(&caller, &jwt, None).unwrap();
         let answer = run(world.engine.authenticate_access(&id_token));
         assert_eq!(refused(answer), Rejection::AccessTokenInvalid);
         let access = world.access_token(&held);
@@ -129,7 +129,7 @@ fn tokens_are_for_the_client_of_the_session() {
         let held = in_client(&world, "app");
         let caller = world.authenticate(&held).unwrap();
         let id_token = |client: &str| {
-            refused(world.engine.id_token(&caller, &ClientId::parse(client).unwrap()))
+            refused(world.engine.id_token(&caller, &ClientId::parse(client).unwrap(), None))
         };
         assert_eq!(id_token("two"), Rejection::ClientMismatch);
         assert_eq!(id_token("nobody"), Rejection::ClientUnknown);
@@ -137,7 +137,7 @@ fn tokens_are_for_the_client_of_the_session() {
 
         let cookie = world.regular("ada");
         let caller = world.authenticate(&cookie).unwrap();
-        assert!(world.engine.id_token(&caller, &app()).is_ok());
+        assert!(world.engine.id_token(&caller, &app(), None).is_ok());
         assert_eq!(refused(world.engine.access_token(&caller)), Rejection::ClientMismatch);
     });
 }

@@ -236,6 +236,7 @@ pub(crate) fn code_for(client: &str) -> Open {
         client: ClientId::parse(client).unwrap(),
         redirect_uri: REDIRECT_URI.to_owned(),
         code_challenge: CHALLENGE.to_owned(),
+        nonce: None,
     })
 }
 
