@@ -260,8 +260,9 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// Lands whole or not at all.
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError>;
 
-    /// Lets the sessions of `user` at any other epoch than `epoch` end at `until` at the latest, so
-    /// that they are swept early; at most `limit`. Says how many were changed.
+    /// Lets the sessions of `user` at `epoch`, which is over, end at `until` at the latest, so that they
+    /// are swept early; at most `limit`. Says how many were changed. Sessions of another epoch are left
+    /// alone: the user may be at any of them by now.
     ///
     /// # Errors
     ///
@@ -270,7 +271,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     /// # Cancellation
     ///
     /// Any of the sessions may have been changed.
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,

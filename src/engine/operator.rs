@@ -80,7 +80,7 @@ impl Engine {
                 Landed::Whole => {
                     let session = Session { epoch: fresh.epoch, ..caller.session };
                     self.backend().sessions().rotate(&session.digest, &session).await?;
-                    self.supersede(caller.user.id, fresh.epoch);
+                    self.supersede(account.user.id, account.user.epoch);
                     return Ok(());
                 }
                 Landed::Stale | Landed::Held => account = self.account(caller.user.id).await?,
@@ -115,7 +115,7 @@ impl Engine {
             let mut landing = Landing { commit: Some(commit), ..Landing::default() };
             match self.land(&mut landing).await? {
                 Landed::Whole => {
-                    self.supersede(account.user.id, fresh.epoch);
+                    self.supersede(account.user.id, account.user.epoch);
                     return Ok(account.user.id);
                 }
                 Landed::Stale | Landed::Held => {}

@@ -87,7 +87,7 @@ impl Engine {
             landing.open_session = prepared.session(&admission, now);
             match self.land(&mut landing).await? {
                 Landed::Whole => {
-                    self.supersede(promoted.user.id, promoted.user.epoch);
+                    self.supersede(account.user.id, account.user.epoch);
                     let outcome = SignInOutcome::Promoted;
                     return self.give(prepared, promoted.user, &admission, outcome, now).await;
                 }
@@ -152,7 +152,10 @@ impl Engine {
         landing.commit = Some(commit);
         tell_of_sign_in(landing, &owner, proof.method(), now);
         match self.land(landing).await? {
-            Landed::Whole => Ok(Some((owner, admission))),
+            Landed::Whole => {
+                self.supersede(step.account.user.id, step.account.user.epoch);
+                Ok(Some((owner, admission)))
+            }
             Landed::Stale | Landed::Held => Ok(None),
         }
     }

@@ -209,7 +209,7 @@ impl Engine {
             match self.land(&mut landing).await? {
                 Landed::Whole => {
                     if after.user.epoch != account.user.epoch {
-                        self.supersede(user, after.user.epoch);
+                        self.supersede(user, account.user.epoch);
                     }
                     return Ok(true);
                 }

@@ -70,6 +70,7 @@ impl Engine {
                 tell_of_sign_in(&mut landing, &owner, proof.method(), now);
                 match self.land(&mut landing).await? {
                     Landed::Whole => {
+                        self.supersede(account.user.id, account.user.epoch);
                         let outcome = SignInOutcome::Merged { guest: guest.user() };
                         return self.give(prepared, owner.user, &admission, outcome, now).await;
                     }

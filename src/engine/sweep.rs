@@ -27,7 +27,7 @@ impl Engine {
         let limit = limit.min(MAX_PORTION);
         for (user, epoch) in self.0.superseded.take(limit) {
             let until = now.plus(KEEP_SUPERSEDED);
-            self.backend().sessions().shorten_others(user, epoch, until, limit).await?;
+            self.backend().sessions().shorten(user, epoch, until, limit).await?;
         }
         let mut swept = Swept {
             sessions_and_nonces: self.backend().sessions().sweep(now, limit).await?,
@@ -46,7 +46,8 @@ impl Engine {
         Ok(swept)
     }
 
-    /// Notes that earlier sessions of a user are over, so that the next sweep lets them go early.
+    /// Notes that the sessions of a user at `epoch` are over, so that the next sweep lets them go early.
+    /// Not the epoch that follows: by the time of the sweep the user may be at yet another.
     pub(super) fn supersede(&self, user: UserId, epoch: Epoch) {
         self.0.superseded.push(user, epoch);
     }

@@ -185,14 +185,14 @@ impl SessionStore for MemoryBackend {
         self.sessions.rotate(old, new).await
     }
 
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,
         until: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.sessions.shorten_others(user, epoch, until, limit).await
+        self.sessions.shorten(user, epoch, until, limit).await
     }
 
     async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {

@@ -270,7 +270,7 @@ impl SessionStore for SqliteBackend {
         self.writer.run(move |connection| sessions::rotate(connection, &old, &new)).await
     }
 
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,
@@ -279,7 +279,7 @@ impl SessionStore for SqliteBackend {
     ) -> Result<u32, StoreError> {
         let limit = limit.min(MAX_SLICE);
         self.writer
-            .run(move |connection| sessions::shorten_others(connection, user, epoch, until, limit))
+            .run(move |connection| sessions::shorten(connection, user, epoch, until, limit))
             .await
     }
 

@@ -3,6 +3,7 @@
 mod codes;
 mod fence;
 mod lifetimes;
+mod superseded;
 mod tokens;
 
 use guestpass::Rejection;

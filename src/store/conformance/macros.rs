@@ -184,7 +184,7 @@ macro_rules! __each_session_store_law {
             a_rotated_session_has_its_new_digest
             a_rotation_onto_another_session_is_refused
             one_of_many_rotations_wins
-            sessions_of_other_epochs_are_shortened
+            only_the_epochs_sessions_are_shortened
             only_what_ended_is_swept
             a_moved_end_is_swept
             an_abandoned_session_is_whole_or_nothing

@@ -201,28 +201,29 @@ pub async fn one_of_many_rotations_wins(store: &dyn SessionStore) {
     assert_eq!(of_user(store, 1).await.len(), 1);
 }
 
-/// Sessions of other epochs end early; those of this one, and of other users, are left alone.
-pub async fn sessions_of_other_epochs_are_shortened(store: &dyn SessionStore) {
+/// Sessions of the epoch end early; those of other epochs, and of other users, are left alone.
+pub async fn only_the_epochs_sessions_are_shortened(store: &dyn SessionStore) {
     let until = at(500);
     let sessions = [
-        session(1, 1),
-        Session { epoch: epoch(7), ..session(2, 1) },
+        Session { epoch: epoch(7), ..session(1, 1) },
+        Session { epoch: epoch(8), ..session(2, 1) },
         Session { epoch: epoch(8), ends_at: at(499), ..session(3, 1) },
         Session { epoch: epoch(8), ..session(4, 1) },
         Session { epoch: epoch(8), ..session(5, 2) },
+        Session { epoch: epoch(9), ..session(6, 1) },
     ];
     for session in &sessions {
         add(store, session).await;
     }
     let shorten = async |limit| {
-        let shortened = store.shorten_others(user_id(1), epoch(1), until, limit).await;
+        let shortened = store.shorten(user_id(1), epoch(8), until, limit).await;
         shortened.expect("they can be shortened")
     };
     assert_eq!(shorten(1).await, 1);
     assert_eq!(shorten(10).await, 1);
     assert_eq!(shorten(10).await, 0, "what ends earlier is not changed");
-    let [kept, second, earlier, fourth, others] = sessions;
-    for session in [kept, earlier, others] {
+    let [before, second, earlier, fourth, others, after] = sessions;
+    for session in [before, earlier, others, after] {
         assert_there(store, &session).await;
     }
     for session in [second, fourth] {

@@ -162,7 +162,7 @@ impl SessionStore for MemorySessions {
         Ok(true)
     }
 
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,
@@ -170,16 +170,16 @@ impl SessionStore for MemorySessions {
         limit: u32,
     ) -> Result<u32, StoreError> {
         let mut index = self.index();
-        let others: Vec<Session> = index
+        let longer: Vec<Session> = index
             .of_user(user, None)
             .filter_map(|digest| self.find(&digest))
-            .filter(|session| session.epoch != epoch && until < session.ends_at)
+            .filter(|session| session.epoch == epoch && until < session.ends_at)
             .take(portion(limit))
             .collect();
-        for session in &others {
+        for session in &longer {
             self.move_end(&mut index, session, session.accessed_at, until);
         }
-        Ok(u32::try_from(others.len()).unwrap_or(u32::MAX))
+        Ok(u32::try_from(longer.len()).unwrap_or(u32::MAX))
     }
 
     async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {

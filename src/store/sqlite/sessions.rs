@@ -110,8 +110,8 @@ pub(super) fn rotate(
     Ok(was_there)
 }
 
-/// Lets sessions of `user` at other epochs end at `until`; says how many were changed.
-pub(super) fn shorten_others(
+/// Lets sessions of `user` at `epoch` end at `until` at the latest; says how many were changed.
+pub(super) fn shorten(
     connection: &Connection,
     user: UserId,
     epoch: Epoch,
@@ -119,7 +119,7 @@ pub(super) fn shorten_others(
     limit: u32,
 ) -> Result<u32, StoreError> {
     let sql = "UPDATE sessions SET ends_at = ?3 WHERE digest IN (SELECT digest FROM sessions \
-               WHERE user = ?1 AND epoch <> ?2 AND ends_at > ?3 LIMIT ?4)";
+               WHERE user = ?1 AND epoch = ?2 AND ends_at > ?3 LIMIT ?4)";
     let values = params![user.as_bytes(), epoch.as_bytes(), until.as_millis(), limit];
     run(connection, sql, values).map(count)
 }

@@ -256,7 +256,7 @@ async fn session_answer(store: &dyn SessionStore, call: SessionCall, it: &Sessio
         SessionCall::RemoveById => format!("{:?}", store.remove_by_id(it.user, it.id).await.ok()),
         SessionCall::Rotate => format!("{:?}", store.rotate(&old, it).await.ok()),
         SessionCall::Shorten => {
-            format!("{:?}", store.shorten_others(it.user, it.epoch, it.ends_at, 9).await.ok())
+            format!("{:?}", store.shorten(it.user, it.epoch, it.ends_at, 9).await.ok())
         }
         SessionCall::Spend => {
             let nonce = Nonce([it.id.as_bytes()[0]; 16]);

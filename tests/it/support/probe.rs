@@ -223,14 +223,14 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         self.script.around(self.inner.rotate(old, new)).await
     }
 
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,
         until: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.script.around(self.inner.shorten_others(user, epoch, until, limit)).await
+        self.script.around(self.inner.shorten(user, epoch, until, limit)).await
     }
 
     async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {

@@ -23,8 +23,7 @@ struct Sessions {
     remove_by_id: for<'a> fn(&'a MemorySessions, UserId, SessionId) -> Fallible<'a, bool>,
     of_user: OfUser,
     rotate: for<'a> fn(&'a MemorySessions, &'a TokenDigest, &'a Session) -> Fallible<'a, bool>,
-    shorten_others:
-        for<'a> fn(&'a MemorySessions, UserId, Epoch, Timestamp, u32) -> Fallible<'a, u32>,
+    shorten: for<'a> fn(&'a MemorySessions, UserId, Epoch, Timestamp, u32) -> Fallible<'a, u32>,
     spend: for<'a> fn(&'a MemorySessions, &'a Nonce, Timestamp) -> Fallible<'a, bool>,
     sweep: for<'a> fn(&'a MemorySessions, Timestamp, u32) -> Fallible<'a, u32>,
 }
@@ -38,9 +37,7 @@ fn sound() -> Sessions {
         remove_by_id: |sessions, user, id| sessions.remove_by_id(user, id),
         of_user: |sessions, user, epoch, after, limit| sessions.of_user(user, epoch, after, limit),
         rotate: |sessions, old, new| sessions.rotate(old, new),
-        shorten_others: |sessions, user, epoch, until, limit| {
-            sessions.shorten_others(user, epoch, until, limit)
-        },
+        shorten: |sessions, user, epoch, until, limit| sessions.shorten(user, epoch, until, limit),
         spend: |sessions, nonce, until| sessions.spend(nonce, until),
         sweep: |sessions, before, limit| sessions.sweep(before, limit),
     }
@@ -87,14 +84,14 @@ impl SessionStore for Sessions {
         (self.rotate)(&self.inner, old, new).await
     }
 
-    async fn shorten_others(
+    async fn shorten(
         &self,
         user: UserId,
         epoch: Epoch,
         until: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        (self.shorten_others)(&self.inner, user, epoch, until, limit).await
+        (self.shorten)(&self.inner, user, epoch, until, limit).await
     }
 
     async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {
@@ -369,15 +366,39 @@ fn a_refused_rotation_removes() {
 #[test]
 fn all_sessions_are_shortened() {
     let make = || Sessions {
-        shorten_others: |sessions, user, _, until, limit| {
+        shorten: |sessions, user, _, until, limit| {
             Box::pin(async move {
-                let no_epoch = Epoch::from_bytes([0xee; 8]);
-                sessions.shorten_others(user, no_epoch, until, limit).await
+                let mut shortened = 0;
+                for epoch in (0..10).map(|number| Epoch::from_bytes([number; 8])) {
+                    let left = limit - shortened;
+                    shortened += sessions.shorten(user, epoch, until, left).await?;
+                }
+                Ok(shortened)
             })
         },
         ..sound()
     };
-    assert_eq!(breaks(make), ["sessions_of_other_epochs_are_shortened"]);
+    assert_eq!(breaks(make), ["only_the_epochs_sessions_are_shortened"]);
+}
+
+/// With a note that is out of date, this ends sessions that live.
+#[test]
+fn the_sessions_of_all_other_epochs_are_shortened() {
+    let make = || Sessions {
+        shorten: |sessions, user, spared, until, limit| {
+            Box::pin(async move {
+                let mut shortened = 0;
+                let epochs = (0..10).map(|number| Epoch::from_bytes([number; 8]));
+                for epoch in epochs.filter(|epoch| *epoch != spared) {
+                    let left = limit - shortened;
+                    shortened += sessions.shorten(user, epoch, until, left).await?;
+                }
+                Ok(shortened)
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["only_the_epochs_sessions_are_shortened"]);
 }
 
 #[test]

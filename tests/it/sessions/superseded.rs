@@ -1,0 +1,94 @@
+//! What becomes of sessions whose user has moved on to another epoch.
+//!
+//! The engine notes who has moved on, and a later sweep lets the sessions from before end early. Such
+//! a note may be old by then: the user may have moved on again. It once named the epoch to spare, so
+//! that after a promotion and a change of the password the sweep ended the very session that had
+//! changed it, a day later. Now it names the epoch that is over.
+
+use guestpass::Rejection;
+use guestpass::model::ProvenIdentity;
+
+use crate::support::{
+    Held, PASSWORD, World, cookie, days, email, on_every_backend, on_every_backend_with, password,
+    run, seconds,
+};
+
+const OTHER: &str = "another long password";
+
+fn sweep(world: &World) {
+    run(world.engine.sweep(100)).unwrap();
+}
+
+/// More than a superseded session is kept, and far less than a session may go unused.
+fn a_day_later(world: &World) {
+    world.advance(days(1) + seconds(3600));
+    sweep(world);
+}
+
+#[test]
+fn a_sweep_ends_no_session_that_lives_however_often_its_user_moved_on() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let ada = world.promote(&world.by_session(&guest), password("ada")).unwrap();
+        run(world.engine.change_password(&ada.token, PASSWORD, OTHER, None)).unwrap();
+        sweep(&world);
+        a_day_later(&world);
+        assert_eq!(world.ended(&ada), None, "30 days without use are allowed");
+        assert_eq!(world.ended(&guest), Some(Rejection::SessionUnknown), "that one is gone early");
+    });
+}
+
+#[test]
+fn whatever_moves_a_user_on_its_sessions_from_before_are_swept_early() {
+    let change: [fn(&World, &Held); 5] = [
+        |world, ada| {
+            let by = world.sign_in(password("ada")).unwrap();
+            run(world.engine.change_password(&by.token, PASSWORD, OTHER, None)).unwrap();
+            assert_ne!(by.session.id, ada.session.id);
+        },
+        |world, _| {
+            let identity = ProvenIdentity::login_id(email("ada"));
+            run(world.engine.set_password(identity, OTHER)).unwrap();
+        },
+        |world, ada| run(world.engine.sign_out_all(ada.user)).unwrap(),
+        |world, ada| run(world.engine.disable(ada.user)).unwrap(),
+        |world, ada| run(world.engine.delete(ada.user)).unwrap(),
+    ];
+    for change in change {
+        on_every_backend(|world| {
+            let ada = world.regular("ada");
+            change(&world, &ada);
+            sweep(&world);
+            assert_ne!(world.ended(&ada), Some(Rejection::SessionUnknown), "it is told why");
+            a_day_later(&world);
+            assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+        });
+    }
+}
+
+#[test]
+fn the_sessions_of_a_merged_guest_are_swept_early() {
+    let login = |policy: &mut guestpass::Policy| {
+        policy.anonymous.on_conflict = guestpass::rules::OnConflict::Login;
+    };
+    let merge: [fn(&World, &Held); 2] = [
+        |world, guest| {
+            world.promote(&world.by_session(guest), password("ada")).unwrap();
+        },
+        |world, guest| {
+            let guest = world.by_session(guest);
+            run(world.engine.sign_in(password("ada"), Some(&guest), cookie(), None)).unwrap();
+        },
+    ];
+    for merge in merge {
+        on_every_backend_with(login, |world| {
+            let (ada, guest) = (world.regular("ada"), world.guest());
+            merge(&world, &guest);
+            sweep(&world);
+            assert_eq!(world.ended(&guest), Some(Rejection::SessionSuperseded), "it is told why");
+            a_day_later(&world);
+            assert_eq!(world.ended(&guest), Some(Rejection::SessionUnknown));
+            assert_eq!(world.ended(&ada), None);
+        });
+    }
+}
