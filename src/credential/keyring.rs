@@ -8,7 +8,7 @@ mod record;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,44 @@ pub struct Keyring(Arc<Shared>);
 struct Shared {
     keys: RwLock<KeySet>,
     path: Option<PathBuf>,
-    /// When the file was last read because of a key ID that was not known.
-    read_at: Mutex<Option<Timestamp>>,
+    /// Held from reading the file until what it says is in `keys`: who has read an older file must
+    /// not be the last to say what the keys are.
+    file: Mutex<()>,
+    rereads: Mutex<Rereads>,
+}
+
+/// When the file was read because of a key ID that was not known.
+#[derive(Debug, Default)]
+struct Rereads {
+    last: Option<Timestamp>,
+    /// Since when the clock seems to be set back behind `last`.
+    back_since: Option<Timestamp>,
+}
+
+impl Rereads {
+    /// Whether the file may be read again, which it then is.
+    ///
+    /// One look-up at an earlier time than the last reading does not tell a clock that was set back,
+    /// and must not start the interval again; that the earlier time goes on does.
+    fn take(&mut self, now: Timestamp) -> bool {
+        let since = match self.last {
+            None => None,
+            Some(last) if last <= now => {
+                self.back_since = None;
+                Some(last)
+            }
+            Some(_) => {
+                let back_since = self.back_since.map_or(now, |since| since.min(now));
+                self.back_since = Some(back_since);
+                Some(back_since)
+            }
+        };
+        if since.is_some_and(|since| now < since.plus(REREAD_INTERVAL)) {
+            return false;
+        }
+        *self = Self { last: Some(now), back_since: None };
+        true
+    }
 }
 
 /// What a key is good for. A key of one purpose is never tried for another.
@@ -159,7 +195,9 @@ impl Keyring {
             let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
             return rotate(&mut keys, purpose, now.plus(keep_for), now, entropy);
         };
+        // The wait for another process is not one for those who read the file here.
         let _lock = file::lock(path)?;
+        let _file = self.0.lock_file();
         let mut keys = file::read(path)?;
         rotate(&mut keys, purpose, now.plus(keep_for), now, entropy)?;
         file::replace(path, &keys, entropy)?;
@@ -175,6 +213,7 @@ impl Keyring {
     /// [`KeyringError`]; the keys are then as they were.
     pub fn refresh(&self) -> Result<(), KeyringError> {
         if let Some(path) = &self.0.path {
+            let _file = self.0.lock_file();
             let keys = file::read(path)?;
             *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
@@ -228,24 +267,25 @@ impl Keyring {
     }
 
     fn new(keys: KeySet, path: Option<PathBuf>) -> Self {
-        Self(Arc::new(Shared { keys: RwLock::new(keys), path, read_at: Mutex::new(None) }))
+        let (file, rereads) = Default::default();
+        Self(Arc::new(Shared { keys: RwLock::new(keys), path, file, rereads }))
     }
 
     fn reread(&self, now: Timestamp) -> bool {
         if self.0.path.is_none() {
             return false;
         }
-        {
-            let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-            // A clock that went back starts the interval again.
-            let is_early = |last: Timestamp| last <= now && now < last.plus(REREAD_INTERVAL);
-            if read_at.is_some_and(is_early) {
-                return false;
-            }
-            *read_at = Some(now);
+        if !self.0.rereads.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
+            return false;
         }
         // With a file that cannot be read, the keys that we have must do; `refresh` tells of it.
         self.refresh().is_ok()
+    }
+}
+
+impl Shared {
+    fn lock_file(&self) -> MutexGuard<'_, ()> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

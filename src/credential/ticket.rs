@@ -153,6 +153,17 @@ impl Tickets {
         Ok(ticket)
     }
 
+    /// The ticket that `text` spells, if we issued it for `purpose` with a key that counts at `now`,
+    /// whether or not it has expired. It names something; it proves nothing.
+    pub fn open_at_any_age(
+        &self,
+        text: &str,
+        purpose: TicketPurpose,
+        now: Timestamp,
+    ) -> Option<Ticket> {
+        self.read(text, purpose, now)
+    }
+
     fn read(&self, text: &str, purpose: TicketPurpose, now: Timestamp) -> Option<Ticket> {
         if MAX_TEXT < text.len() {
             return None;

@@ -1,5 +1,6 @@
 //! Tokens, tickets, keys, passwords and login IDs, through the public interface.
 
+mod key_files;
 mod keyrings;
 mod login_ids;
 mod passwords;

@@ -11,15 +11,15 @@ use tempfile::TempDir;
 
 use super::NOW;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn file() -> (TempDir, PathBuf) {
+pub(super) fn file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.json");
     (directory, path)
 }
 
-fn token() -> AccessToken {
+pub(super) fn token() -> AccessToken {
     AccessToken {
         digest: TokenDigest::from_bytes([1; 32]),
         user: UserId::from_bytes([2; 16]),
@@ -29,7 +29,7 @@ fn token() -> AccessToken {
     }
 }
 
-fn opens(text: &str, keyring: &Keyring, now: Timestamp) -> bool {
+pub(super) fn opens(text: &str, keyring: &Keyring, now: Timestamp) -> bool {
     AccessToken::open(text, keyring, now) == Ok(token())
 }
 
@@ -169,13 +169,30 @@ fn made_up_keys_make_a_process_read_its_file_once_in_a_second_at_most() {
 }
 
 #[test]
-fn a_clock_that_went_back_does_not_stop_the_reading() {
+fn a_clock_that_went_back_stops_the_reading_for_a_second_at_most() {
     let (_directory, path) = file();
     let (ours, theirs) = (Keyring::open(&path).unwrap(), Keyring::open(&path).unwrap());
     let future = NOW.plus(MINUTE * 1000);
     assert!(!opens(&token().seal(&super::keyring()), &ours, future));
     theirs.rotate(Purpose::AccessToken, MINUTE, NOW, &SystemEntropy).unwrap();
-    assert!(opens(&token().seal(&theirs), &ours, NOW));
+    let text = token().seal(&theirs);
+    // One time from before does not tell a clock that was set back from a caller who is late.
+    assert!(!opens(&text, &ours, NOW));
+    assert!(opens(&text, &ours, NOW.plus(Duration::from_secs(1))));
+}
+
+#[test]
+fn times_from_before_make_a_process_read_its_file_no_more_often() {
+    let (_directory, path) = file();
+    let (ours, theirs) = (Keyring::open(&path).unwrap(), Keyring::open(&path).unwrap());
+    let made_up = token().seal(&super::keyring());
+    assert!(!opens(&made_up, &ours, NOW));
+    theirs.rotate(Purpose::AccessToken, MINUTE, NOW, &SystemEntropy).unwrap();
+    let text = token().seal(&theirs);
+    for late in [0, 1, 999] {
+        assert!(!opens(&made_up, &ours, Timestamp::EPOCH));
+        assert!(!opens(&text, &ours, NOW.plus(Duration::from_millis(late))));
+    }
 }
 
 #[test]
