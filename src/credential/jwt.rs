@@ -46,11 +46,13 @@ pub fn sign(claims: &impl Serialize, typ: &str, keyring: &Keyring) -> Result<Str
     Ok(text)
 }
 
-/// The public keys under which our JWTs verify, the one in use first: a JWK Set (RFC 7517 section 5).
-/// The retired ones are in it as long as the keyring keeps them.
-pub fn jwks(keyring: &Keyring) -> Value {
+/// The public keys under which our JWTs verify at `now`, the one in use first: a JWK Set (RFC 7517
+/// section 5). The retired ones are in it as long as they count: what a stolen key signs must not
+/// verify elsewhere either.
+pub fn jwks(keyring: &Keyring, now: Timestamp) -> Value {
     let keys = keyring.read();
-    let retired = keys.id_token.retired.iter().map(|(key, _)| key);
+    let retired =
+        keys.id_token.retired.iter().filter(|(_, until)| now < *until).map(|(key, _)| key);
     let jwks: Vec<_> = std::iter::once(&keys.id_token.current)
         .chain(retired)
         .map(|key| public_jwk(key.label, &key.prepared))
@@ -135,7 +137,7 @@ mod tests {
     fn verifies_under_the_published_key() {
         let keyring = keyring();
         let text = sign(&json!({}), "JWT", &keyring).unwrap();
-        let jwks = jwks(&keyring);
+        let jwks = jwks(&keyring, NOW);
         let jwk = &jwks["keys"][0];
         let x = base64url::decode_exactly(jwk["x"].as_str().unwrap()).unwrap();
         let (input, signature) = text.rsplit_once('.').unwrap();
@@ -154,7 +156,9 @@ mod tests {
         let text = sign(&json!({}), "JWT", &keyring).unwrap();
         let minute = Duration::from_secs(60);
         keyring.rotate(Purpose::IdToken, minute, NOW, &SystemEntropy).unwrap();
-        assert_eq!(jwks(&keyring)["keys"].as_array().map(Vec::len), Some(2));
+        let published = |now| jwks(&keyring, now)["keys"].as_array().map(Vec::len);
+        assert_eq!(published(NOW), Some(2));
+        assert_eq!(published(NOW.plus(minute)), Some(1));
         assert!(verify_own(&text, "JWT", &keyring, NOW).is_some());
         assert!(verify_own(&text, "JWT", &keyring, NOW.plus(minute)).is_none());
     }

@@ -104,7 +104,7 @@ impl Engine {
 
     /// The public keys that verify ID tokens and JWT access tokens, as a JWK set (RFC 7517, section 5).
     pub fn jwks(&self) -> Value {
-        jwt::jwks(&self.0.keyring)
+        jwt::jwks(&self.0.keyring, self.now())
     }
 }
 

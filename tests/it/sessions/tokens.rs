@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
-use guestpass::Rejection;
-use guestpass::model::ClientId;
+use guestpass::credential::{Keyring, Purpose};
+use guestpass::model::{ClientId, Clock, ManualClock, SystemEntropy, Timestamp};
+use guestpass::store::memory::MemoryBackend;
+use guestpass::{Engine as GuestpassEngine, Policy, Rejection};
 use serde_json::Value;
 
 use crate::support::{
@@ -158,4 +160,23 @@ fn an_access_token_of_a_session_that_was_swept_says_why() {
         let answer = run(world.engine.authenticate_access(&kept));
         assert_eq!(refused(answer), Rejection::SessionSuperseded);
     });
+}
+
+/// The set once listed a retired key for as long as the file had it, so that services elsewhere went on
+/// believing what a stolen key had signed.
+#[test]
+fn a_retired_key_is_published_only_while_it_counts() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+    let engine = GuestpassEngine::builder(MemoryBackend::new(), keyring.clone(), Policy::default());
+    let engine = engine.clock(clock.clone()).build().unwrap();
+    let published = || engine.jwks()["keys"].as_array().unwrap().len();
+    keyring.rotate(Purpose::IdToken, seconds(60), clock.now(), &SystemEntropy).unwrap();
+    assert_eq!(published(), 2);
+    clock.advance(seconds(59));
+    assert_eq!(published(), 2);
+    clock.advance(seconds(1));
+    assert_eq!(published(), 1);
+    keyring.rotate(Purpose::IdToken, seconds(0), clock.now(), &SystemEntropy).unwrap();
+    assert_eq!(published(), 1, "a stolen key is not published at all");
 }
