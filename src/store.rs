@@ -8,6 +8,7 @@ pub mod conformance;
 mod error;
 pub mod memory;
 mod pair;
+mod shared;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -327,7 +328,8 @@ pub enum Memory {
 
 /// Keeps users and sessions together.
 ///
-/// [`Pair`] makes one of any two stores. A database that holds both implements this itself, so that a
+/// [`Pair`] makes one of any two stores, and an [`Arc`](std::sync::Arc) of a backend is one, so that a
+/// host can keep a handle to what it gives to the engine. A database that holds both implements this itself, so that a
 /// landing is one transaction and a resolution one snapshot.
 ///
 /// # What must hold

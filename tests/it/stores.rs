@@ -6,6 +6,8 @@ mod broken;
 mod random;
 mod threads;
 
+use std::sync::Arc;
+
 use guestpass::store::conformance::{Fresh, block_on};
 use guestpass::store::memory::{MemoryBackend, MemorySessions, MemoryUsers};
 use guestpass::store::sqlite::{Reads, SqliteBackend};
@@ -84,6 +86,20 @@ mod pair_of_memory_and_sqlite {
     async fn fresh() -> Fresh<Pair<MemoryUsers, SqliteBackend>, TempDir> {
         let (backend, directory) = sqlite().into_parts();
         Fresh::new(Pair::new(MemoryUsers::new(), backend), directory)
+    }
+
+    guestpass::backend_laws! { make: fresh, block_on: block_on }
+}
+
+/// A host that keeps a handle to each of its stores.
+mod shared_by_handles {
+    use super::*;
+
+    type Shared = Pair<Arc<dyn UserStore>, Arc<MemorySessions>>;
+
+    async fn fresh() -> Box<Arc<Shared>> {
+        let users: Arc<dyn UserStore> = Arc::new(MemoryUsers::new());
+        Box::new(Arc::new(Pair::new(users, Arc::new(MemorySessions::new()))))
     }
 
     guestpass::backend_laws! { make: fresh, block_on: block_on }

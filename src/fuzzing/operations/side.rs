@@ -2,27 +2,22 @@
 
 use std::sync::{Arc, OnceLock};
 
-use async_trait::async_trait;
-
 use super::{Act, Entered, Operation};
 use crate::credential::{Action, KeyHeader, SessionToken};
 use crate::engine::{Credential, Engine, Error, Guest, Open, SignInOutcome, SignedIn, Swept};
 use crate::fuzzing::world::{CountingEntropy, Device, Scratch, block_on, hasher, keyring};
 use crate::model::{
-    Account, Event, EventCursor, LoginId, LoginIdType, ManualClock, Session, SessionKind,
-    TokenDigest, User, UserId,
+    Account, Event, EventCursor, LoginId, LoginIdType, ManualClock, SessionKind, UserId,
 };
 use crate::rules::{Policy, Rejection};
 use crate::store::memory::MemoryBackend;
 use crate::store::sqlite::{Durability, SqliteBackend};
-use crate::store::{
-    Atomicity, Backend, LandError, Landing, Lookup, SessionStore, StoreError, UserStore,
-};
+use crate::store::{Backend, Lookup};
 
 /// One of the two engines. Both draw the same bytes, so that their answers can be compared whole.
 pub(super) struct Side {
     engine: Engine,
-    backend: Shared,
+    backend: Arc<dyn Backend>,
     users: Vec<UserId>,
     tokens: Vec<SessionToken>,
     _scratch: Option<Scratch>,
@@ -71,9 +66,8 @@ impl Side {
         policy: Policy,
         clock: ManualClock,
     ) -> Self {
-        let backend = Shared(backend);
         let entropy = CountingEntropy::default();
-        let engine = Engine::builder(backend.clone(), keyring(0), policy)
+        let engine = Engine::builder(Arc::clone(&backend), keyring(0), policy)
             .clock(clock)
             .entropy(entropy.clone())
             .hasher(hasher())
@@ -239,31 +233,4 @@ fn empty_database() -> &'static [u8] {
         drop(SqliteBackend::open(&path).expect("a new database"));
         std::fs::read(&path).expect("a closed database is one file")
     })
-}
-
-/// A backend that can also be looked into from beside the engine.
-#[derive(Clone, Debug)]
-struct Shared(Arc<dyn Backend>);
-
-#[async_trait]
-impl Backend for Shared {
-    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
-        self.0.land(landing).await
-    }
-
-    async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
-        self.0.resolve(digest).await
-    }
-
-    fn atomicity(&self) -> Atomicity {
-        self.0.atomicity()
-    }
-
-    fn users(&self) -> &dyn UserStore {
-        self.0.users()
-    }
-
-    fn sessions(&self) -> &dyn SessionStore {
-        self.0.sessions()
-    }
 }

@@ -245,30 +245,3 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         self.inner.remembers_spent()
     }
 }
-
-/// A backend that several engines and the test itself share.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared(pub(crate) Arc<dyn Backend>);
-
-#[async_trait]
-impl Backend for Shared {
-    async fn land(&self, landing: &Landing) -> Result<(), LandError> {
-        self.0.land(landing).await
-    }
-
-    async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
-        self.0.resolve(digest).await
-    }
-
-    fn atomicity(&self) -> Atomicity {
-        self.0.atomicity()
-    }
-
-    fn users(&self) -> &dyn UserStore {
-        self.0.users()
-    }
-
-    fn sessions(&self) -> &dyn SessionStore {
-        self.0.sessions()
-    }
-}

@@ -16,7 +16,6 @@ use guestpass::{
 };
 use tempfile::TempDir;
 
-use super::probe::Shared;
 use super::{Counting, Device, Place, Script, run};
 
 /// An engine over a backend, and everything that it is made of.
@@ -209,7 +208,7 @@ fn engine(
     entropy: &Counting,
     hasher: HasherOptions,
 ) -> Engine {
-    Engine::builder(Shared(Arc::clone(backend)), keyring.clone(), policy)
+    Engine::builder(Arc::clone(backend), keyring.clone(), policy)
         .clock(clock.clone())
         .entropy(entropy.clone())
         .hasher(hasher)
