@@ -79,7 +79,8 @@ pub struct HttpPolicy {
     pub trusted_proxies: Vec<String>,
     /// Origins, beside our own and those of redirect URIs, whose scripts may read answers.
     pub allowed_origins: Vec<String>,
-    /// The `Domain` of cookies. Without it they go to our own host only, which is safer.
+    /// The `Domain` of cookies: the host of `public_origin` or a parent domain of it. Without it they go
+    /// to our own host only, which is safer.
     pub cookie_domain: Option<String>,
     /// Put before the names of cookies.
     pub cookie_prefix: String,
@@ -310,6 +311,12 @@ impl Policy {
         {
             return Err(PolicyError::new("http.cookie_domain", "must be a host name"));
         }
+        if let Some(domain) = &self.http.cookie_domain
+            && !is_within(host(self.public_origin.as_str()), domain)
+        {
+            let problem = "must be the host of public_origin or a parent domain of it";
+            return Err(PolicyError::new("http.cookie_domain", problem));
+        }
         check_lifetime("session.lifetime_seconds", self.session.lifetime_seconds)?;
         check_lifetime("session.idle_timeout_seconds", self.session.idle_timeout_seconds)?;
         if !(8..=64).contains(&self.password.min_length) {
@@ -443,6 +450,24 @@ fn is_domain(domain: &str) -> bool {
     fits && domain.split('.').all(is_label)
 }
 
+/// The host of an origin that was checked, without its port.
+fn host(origin: &str) -> &str {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    match host.rsplit_once(':') {
+        Some((name, _)) if !host.ends_with(']') => name,
+        Some(_) | None => host,
+    }
+}
+
+/// Whether a browser takes a cookie with this `Domain` from `host`, which it otherwise drops without
+/// a word (RFC 6265, section 5.1.3).
+fn is_within(host: &str, domain: &str) -> bool {
+    let domain = domain.to_ascii_lowercase();
+    let is_parent = host.strip_suffix(&domain).is_some_and(|below| below.ends_with('.'));
+    // An address has no parents.
+    host == domain || is_parent && host.parse::<IpAddr>().is_err()
+}
+
 fn check_lifetime(key: &str, seconds: u64) -> Result<(), PolicyError> {
     if seconds == 0 || MAX_LIFETIME_SECONDS < seconds {
         return Err(PolicyError::new(key, "must be 1 second to 10 years"));
@@ -516,6 +541,34 @@ mod tests {
         let expected = Bucket { enabled: false, ..Bucket::new(100, 3600) };
         assert_eq!(policy.rate_limits.password.per_login_id, expected);
         assert_eq!(policy.rate_limits.password.per_ip, Bucket::new(60, 60));
+    }
+
+    /// Browsers drop every cookie with a `Domain` that the answering host is not in, and say nothing.
+    #[test]
+    fn a_cookie_domain_is_our_host_or_a_parent_of_it() {
+        let check = |origin: &str, domain: &str| {
+            let http = HttpPolicy { cookie_domain: Some(domain.to_owned()), ..<_>::default() };
+            let policy = Policy { public_origin: origin.into(), http, ..Policy::default() };
+            policy.check().map_err(|error| error.key().to_owned())
+        };
+        let origin = "https://auth.example.com:8443";
+        for right in ["auth.example.com", "example.com", "Example.COM"] {
+            assert_eq!(check(origin, right), Ok(()), "{right}");
+        }
+        assert_eq!(check("http://localhost:3000", "localhost"), Ok(()));
+        assert_eq!(check("http://10.0.0.1", "10.0.0.1"), Ok(()));
+        for (origin, wrong) in [
+            (origin, "other.example"),
+            (origin, "www.auth.example.com"),
+            (origin, "ample.com"),
+            (origin, "example.com."),
+            ("http://localhost:3000", "example.com"),
+            ("http://10.0.0.1", "0.0.1"),
+            ("http://[::1]:3000", "1"),
+        ] {
+            let refused = Err("http.cookie_domain".to_owned());
+            assert_eq!(check(origin, wrong), refused, "{origin} {wrong}");
+        }
     }
 
     #[cfg(feature = "toml")]
