@@ -33,6 +33,7 @@
 
 mod user;
 
+use std::error::Error;
 use std::net::SocketAddr;
 
 use ::axum::Router;
@@ -40,6 +41,7 @@ use ::axum::body::{Body, to_bytes};
 use ::axum::extract::{ConnectInfo, Request, State};
 use ::axum::response::Response;
 use ::axum::routing::any;
+use http_body_util::LengthLimitError;
 
 pub use user::{AnyUser, OptionalUser, RegularUser, UserRejection};
 
@@ -62,7 +64,14 @@ async fn answer(State(http): State<Http>, request: Request) -> Response {
     // Reading stops at the limit, whatever length the request announces.
     let response = match to_bytes(body, MAX_BODY_BYTES).await {
         Ok(body) => http.respond(Request::from_parts(parts, body.into()), peer).await,
-        Err(_) => http.refuse_body(&parts),
+        Err(error) if is_too_long(&error) => http.refuse_body(&parts),
+        Err(_) => http.refuse_broken_body(&parts),
     };
     response.map(Body::from)
+}
+
+/// Whether reading a body stopped at the limit, and not because its sender hung up.
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(<dyn Error>::is::<LengthLimitError>)
 }

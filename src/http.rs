@@ -108,7 +108,8 @@ impl Http {
     ///
     /// `peer` is the address at the other end of the connection; whether `X-Forwarded-For` counts
     /// beside it is the policy's to say. An adapter should stop reading a body beyond
-    /// [`MAX_BODY_BYTES`] by itself, and answer with [`refuse_body`](Self::refuse_body).
+    /// [`MAX_BODY_BYTES`] by itself, and answer with [`refuse_body`](Self::refuse_body); a body that
+    /// breaks off is answered with [`refuse_broken_body`](Self::refuse_broken_body).
     ///
     /// Where the status is 500 or 503, the [`Cause`] stands among the response's extensions.
     ///
@@ -146,7 +147,17 @@ impl Http {
 
     /// The answer to a request whose body has more than [`MAX_BODY_BYTES`].
     pub fn refuse_body(&self, parts: &Parts) -> Response {
-        let mut response = answer::plain_error(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        self.refuse_unread(parts, StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+    }
+
+    /// The answer to a request whose body broke off, or could not be read for another reason than its
+    /// length.
+    pub fn refuse_broken_body(&self, parts: &Parts) -> Response {
+        self.refuse_unread(parts, StatusCode::BAD_REQUEST, "invalid_request")
+    }
+
+    fn refuse_unread(&self, parts: &Parts, status: StatusCode, error: &'static str) -> Response {
+        let mut response = answer::plain_error(status, error);
         self.finish(Endpoint::at(parts.uri.path()), &parts.headers, &mut response);
         response
     }

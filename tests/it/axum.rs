@@ -1,5 +1,6 @@
 //! The axum adapter.
 
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -70,6 +71,21 @@ async fn reading_stops_at_the_limit() {
     assert_eq!(ask(&router, request).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     let exact = json("/oauth2/challenge", &" ".repeat(MAX_BODY_BYTES));
     assert_eq!(ask(&router, exact).await.0, StatusCode::BAD_REQUEST);
+}
+
+/// A body that breaks off half way was once answered as one that is too long, so that a client on a
+/// bad line was told never to try again.
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_called_too_long() {
+    let router = application(&Site::new());
+    let (sender, receiver) = futures_channel::mpsc::unbounded();
+    sender.unbounded_send(Ok("{")).unwrap();
+    sender.unbounded_send(Err(Error::from(ErrorKind::ConnectionReset))).unwrap();
+    let broken = Body::from_stream(receiver);
+    let request = Request::post("/oauth2/challenge").body(broken).unwrap();
+    let (status, body) = ask(&router, request).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body.contains("\"invalid_request\""), "{body}");
 }
 
 #[tokio::test]
