@@ -4,12 +4,15 @@
 //! stand beside the engine's in one file, so that a copy of it is a whole backup; a host with a
 //! database of its own keeps them there, since nothing here is joined with a table of the engine.
 
-use std::path::Path;
+use std::io;
+use std::path::{self, Path};
 use std::sync::Arc;
 use std::time::Duration;
 
 use guestpass::model::{EventCursor, Timestamp, UserId};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, named_params, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, named_params, params,
+};
 use tokio::sync::Mutex;
 use tokio::task;
 
@@ -56,6 +59,8 @@ pub(crate) enum Change {
 pub(crate) enum DataError {
     #[error("the site's tables cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("the place of the site's tables cannot be told: {0}")]
+    Place(#[from] io::Error),
     #[error("the process is ending")]
     Ending(#[from] task::JoinError),
 }
@@ -63,11 +68,13 @@ pub(crate) enum DataError {
 impl Data {
     /// Opens the site's tables in the database at `path`, and makes them if there are none.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let mut writer = connect(path)?;
+        // An absolute path is none of SQLite's special names, and so the engine's file.
+        let path = path::absolute(path)?;
+        let mut writer = connect(&path)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(TABLES)?;
         transaction.commit()?;
-        let reader = connect(path)?;
+        let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true)?;
         Ok(Self { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)) })
     }
@@ -218,7 +225,11 @@ async fn run<T: Send + 'static>(
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
+    // Not as a URI: the path is what it is.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(LONGEST_WAIT_FOR_OTHERS)?;
     // What was acknowledged is on the disk, as the engine keeps it for users.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -343,6 +354,17 @@ mod tests {
 
     fn named(name: &str) -> Preferences {
         Preferences { display_name: DisplayName::parse(name).unwrap(), colour: None }
+    }
+
+    /// As the engine does, which has its tables in the same file.
+    #[test]
+    fn a_path_is_a_path_whatever_sqlite_makes_of_such_names() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["file:book.db?mode=memory", ":memory:"] {
+            let path = folder.path().join(name);
+            Data::open(&path).unwrap();
+            assert!(path.exists(), "{name}");
+        }
     }
 
     #[tokio::test]

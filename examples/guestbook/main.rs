@@ -51,6 +51,8 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
+use guestpass::credential::KeyringError;
+use guestpass::engine::KeyringForError;
 use guestpass::http::Http;
 use guestpass::store::Backend as _;
 use guestpass::store::sqlite::SqliteBackend;
@@ -59,8 +61,8 @@ use guestpass::{Engine, Policy, keyring_for};
 use crate::data::Data;
 use crate::hosted::SitePages;
 use crate::listen::Listeners;
-use crate::options::{Command, HELP, Options};
-use crate::settings::Settings;
+use crate::options::{Command, HELP, Options, keyring_beside};
+use crate::settings::{Settings, SettingsError};
 use crate::site::Site;
 
 #[tokio::main]
@@ -82,7 +84,10 @@ async fn main() -> ExitCode {
     };
     match run(&options, settings).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&with_causes(error.as_ref()), CANNOT_RUN),
+        Err(error) => {
+            let code = if error.is::<SettingsError>() { WRONG_USAGE } else { CANNOT_RUN };
+            fail(&with_causes(error.as_ref()), code)
+        }
     }
 }
 
@@ -111,10 +116,12 @@ async fn open_engine(path: &Path, policy: Policy) -> Result<Engine, Box<dyn Erro
     let database = path.display();
     let backend = SqliteBackend::open(path)
         .map_err(|error| format!("cannot use {database}: {}", with_causes(&error)))?;
-    let keys = path.with_extension("keyring");
+    let keys = keyring_beside(path);
     let keyring = keyring_for(backend.users(), &keys).await.map_err(|error| {
+        let is_lost = matches!(error, KeyringForError::Keyring(KeyringError::Absent));
+        let advice = if is_lost { KEYS_LOST } else { "" };
         let (keys, error) = (keys.display(), with_causes(&error));
-        format!("cannot use {keys}, which keeps the keys of {database}: {error}")
+        format!("cannot use {keys}, which keeps the keys of {database}: {error}{advice}")
     })?;
     Ok(Engine::builder(backend, keyring, policy).build()?)
 }
@@ -130,9 +137,19 @@ fn say(line: &str) {
 }
 
 fn with_causes(error: &dyn Error) -> String {
-    let causes = iter::successors(error.source(), |&cause| cause.source());
-    causes.take(MAX_CAUSES).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    // What SQLite said is in the text of the error; the cause of that only repeats it in other words.
+    let further = |error: &(dyn Error + 'static)| !error.is::<rusqlite::Error>();
+    let causes =
+        iter::successors(error.source(), |&cause| further(cause).then(|| cause.source()).flatten());
+    causes.take(MAX_CAUSES).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
+
+const KEYS_LOST: &str = ". The file belongs to this database, which has users: put it back from the \
+     backup. With new keys no access token would count any more, and nothing that the old ones lock \
+     could be opened. For an empty guestbook, name another database";
 
 const CANNOT_RUN: u8 = 1;
 const WRONG_USAGE: u8 = 2;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub(crate) enum OptionsError {
     Twice(&'static str),
     #[error("`--listen` needs ADDRESS:PORT, such as 127.0.0.1:3000 or localhost:3000, not `{0}`")]
     Listen(String),
+    #[error(
+        "`--db` needs the name of a file that does not end in `.keyring`, where the keys are kept; \
+         not `{0}`"
+    )]
+    Database(String),
 }
 
 impl Command {
@@ -91,10 +96,22 @@ impl Command {
             None => Listen::Localhost(DEFAULT_PORT),
         };
         let database = database.map_or_else(|| PathBuf::from(DEFAULT_DATABASE), PathBuf::from);
+        // Some file systems take `.KEYRING` for the same.
+        let is_keyring =
+            database.extension().is_some_and(|end| end.eq_ignore_ascii_case(KEYRING_EXTENSION));
+        if database.file_name().is_none() || is_keyring {
+            return Err(OptionsError::Database(database.display().to_string()));
+        }
         Ok(Self::Serve(Options { listen, database, config: config.map(PathBuf::from) }))
     }
 }
 
+/// Where the keys of the database at this path are kept.
+pub(crate) fn keyring_beside(database: &Path) -> PathBuf {
+    database.with_extension(KEYRING_EXTENSION)
+}
+
+const KEYRING_EXTENSION: &str = "keyring";
 const DEFAULT_PORT: u16 = 3000;
 const DEFAULT_DATABASE: &str = "guestbook.db";
 
@@ -134,6 +151,10 @@ mod tests {
         assert_eq!(parse(&["--db"]), Err(OptionsError::NoValue("--db")));
         assert_eq!(parse(&["--db", "a", "--db", "b"]), Err(OptionsError::Twice("--db")));
         assert_eq!(parse(&["--listen", "3000"]), Err(OptionsError::Listen("3000".to_owned())));
+        for database in ["", "..", "book.keyring", "book.Keyring"] {
+            let refused = Err(OptionsError::Database(database.to_owned()));
+            assert_eq!(parse(&["--db", database]), refused);
+        }
     }
 
     #[test]

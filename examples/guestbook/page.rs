@@ -29,6 +29,7 @@ impl fmt::Display for Text<'_> {
 pub(crate) struct Page {
     title: String,
     head: &'static str,
+    content: &'static str,
     chip: String,
     body: String,
 }
@@ -37,7 +38,7 @@ impl Page {
     /// A page with nothing but a heading.
     pub(crate) fn new(title: &str) -> Self {
         let body = format!("<h1>{}</h1>\n", Text(title));
-        Self { title: title.to_owned(), head: "", chip: String::new(), body }
+        Self { title: title.to_owned(), head: "", content: "main", chip: String::new(), body }
     }
 
     /// Shows at the top who the visitor is.
@@ -60,6 +61,12 @@ impl Page {
         self
     }
 
+    /// Says which element people want to skip to who know the rest.
+    pub(crate) fn with_content_at(mut self, id: &'static str) -> Self {
+        self.content = id;
+        self
+    }
+
     /// Adds HTML as it is.
     pub(crate) fn raw(mut self, html: &str) -> Self {
         self.body.push_str(html);
@@ -79,7 +86,7 @@ impl Page {
 
     /// The page as it is sent.
     pub(crate) fn html(self) -> String {
-        let Self { title, head, chip, body } = self;
+        let Self { title, head, content, chip, body } = self;
         format!(
             "<!doctype html>
 <html lang=\"en\">
@@ -92,7 +99,7 @@ impl Page {
 <link rel=\"icon\" type=\"image/svg+xml\" href=\"/icon.svg\">
 {head}</head>
 <body>
-<a class=\"skip\" href=\"#main\">Skip to the content</a>
+<a class=\"skip\" href=\"#{content}\">Skip to the content</a>
 <header><div class=\"width\"><a class=\"brand\" href=\"/\">Guestbook</a>{chip}</div></header>
 <main id=\"main\" class=\"width\">
 {body}</main>

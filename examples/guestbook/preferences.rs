@@ -129,11 +129,17 @@ async fn form(
 
 fn option(name: &str, is_selected: bool) -> String {
     let selected = if is_selected { " selected" } else { "" };
+    format!("<option value=\"{name}\"{selected}>{}</option>\n", label(name))
+}
+
+fn label(name: &str) -> String {
     let (first, rest) = name.split_at(1);
-    format!("<option value=\"{name}\"{selected}>{}{rest}</option>\n", first.to_uppercase())
+    first.to_uppercase() + rest
 }
 
 fn swatches() -> String {
-    let swatches = Colour::ALL.map(|colour| format!("<i class=\"{}\"></i>", colour.name()));
+    let swatches = Colour::ALL
+        .map(Colour::name)
+        .map(|name| format!("<span><i class=\"{name}\"></i>{label}</span>\n", label = label(name)));
     swatches.concat()
 }

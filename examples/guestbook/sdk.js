@@ -2,6 +2,8 @@
 
 const CLIENT_ID = "web";
 const SESSION_TYPE_KEY = "guestbook_session_type";
+/** With a cookie the browser leaves the page to log out; this remembers why it left. */
+const LOGGING_OUT_KEY = "guestbook_logging_out";
 /** Where the engine sends the browser back to; the same page, without a query. */
 const REDIRECT_URI = `${location.origin}/sdk`;
 
@@ -9,6 +11,7 @@ const sdk = authgear.default;
 const element = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("main button")];
 
+let isGuest = false;
 let sessionType = localStorage.getItem(SESSION_TYPE_KEY) === "cookie" ? "cookie" : "refresh_token";
 
 function show(id, text) {
@@ -20,6 +23,7 @@ function show(id, text) {
 async function attempt(action, done = "") {
   show("problem", "");
   show("done", "");
+  element("last-warning").hidden = true;
   for (const button of buttons) button.disabled = true;
   try {
     await action();
@@ -43,7 +47,7 @@ async function currentUser() {
 
 async function describe() {
   const user = await currentUser();
-  const isGuest = user?.isAnonymous ?? false;
+  isGuest = user?.isAnonymous ?? false;
   element("state").textContent = user ? "signed in" : "not signed in";
   element("kind").textContent = user ? (isGuest ? "guest (anonymous)" : "with an account (regular)") : "none";
   element("sub").textContent = user?.sub ?? "none";
@@ -58,7 +62,7 @@ async function describe() {
 async function comeBack() {
   const query = new URLSearchParams(location.search);
   const begun = query.get("state");
-  if (begun === null) return "";
+  if (begun === null) return wasLoggedOut(await currentUser()) ? "Logged out." : "";
   let user;
   try {
     const finished =
@@ -69,6 +73,17 @@ async function comeBack() {
     history.replaceState(null, "", REDIRECT_URI);
   }
   return begun === "sign-up" ? `Signed up. You are still ${user.sub}.` : "Logged in.";
+}
+
+function wasLoggedOut(user) {
+  const wasBegun = sessionStorage.getItem(LOGGING_OUT_KEY) !== null;
+  sessionStorage.removeItem(LOGGING_OUT_KEY);
+  return wasBegun && user === null;
+}
+
+async function logOut() {
+  if (sessionType === "cookie") sessionStorage.setItem(LOGGING_OUT_KEY, "yes");
+  await sdk.logout({ redirectURI: REDIRECT_URI });
 }
 
 async function post() {
@@ -93,9 +108,17 @@ element("sign-up").addEventListener("click", () =>
 element("log-in").addEventListener("click", () =>
   attempt(() => sdk.startAuthentication({ redirectURI: REDIRECT_URI, state: "log-in", page: "login" })),
 );
-element("log-out").addEventListener("click", () =>
-  attempt(() => sdk.logout({ redirectURI: REDIRECT_URI }), "Logged out."),
-);
+element("log-out").addEventListener("click", () => {
+  // A guest has no way back, so it is asked first, as on the wall.
+  if (!isGuest) return attempt(logOut, "Logged out.");
+  element("last-warning").hidden = false;
+  element("stay").focus();
+});
+element("log-out-all-the-same").addEventListener("click", () => attempt(logOut, "Logged out."));
+element("stay").addEventListener("click", () => {
+  element("last-warning").hidden = true;
+  element("log-out").focus();
+});
 element("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(post, "Posted.");

@@ -60,7 +60,9 @@ const SCRIPTS: &str = "<script src=\"/sdk/authgear-web.js\" defer></script>
 ";
 
 const PAGE: &str = "<p>Here the browser itself talks to the engine, through <code>@authgear/web</code> as \
-     it is published. The wall is the same.</p>
+     it is published. The wall is the same. With the session type <em>cookie</em>, so are you; with \
+     <em>refresh token</em>, who you are here is known to this page only, and on the wall itself you \
+     are nobody yet.</p>
 <noscript><p class=\"note bad\">This page needs JavaScript. The rest of the site does not.</p></noscript>
 <p id=\"problem\" class=\"note bad\" role=\"alert\" hidden></p>
 <p id=\"done\" class=\"note good\" role=\"status\" hidden></p>
@@ -84,6 +86,13 @@ const PAGE: &str = "<p>Here the browser itself talks to the engine, through <cod
 <button id=\"sign-up\" type=\"button\">Sign up to keep this</button>
 <button id=\"log-in\" type=\"button\" class=\"quiet\">Log in</button>
 <button id=\"log-out\" type=\"button\" class=\"quiet\">Log out</button>
+</div>
+<div id=\"last-warning\" class=\"card\" role=\"group\" aria-labelledby=\"warning\" hidden>
+<p id=\"warning\">You are a guest. If you log out, nothing can let you back in as this one.</p>
+<div class=\"controls\">
+<button id=\"log-out-all-the-same\" type=\"button\" class=\"quiet\">Log out all the same</button>
+<button id=\"stay\" type=\"button\">Stay</button>
+</div>
 </div>
 <form id=\"composer\" class=\"card composer\">
 <label for=\"message\">Message</label>

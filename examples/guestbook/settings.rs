@@ -23,6 +23,13 @@ pub(crate) enum SettingsError {
     Read { path: PathBuf, cause: io::Error },
     #[error("{path}: {cause}", path = .path.display())]
     Policy { path: PathBuf, cause: PolicyError },
+    #[error("`public_origin`: {0}")]
+    Origin(PolicyError),
+    #[error(
+        "the site's own `Log in` needs a client `web` with the redirect URI `{redirect_uri}` among \
+         the `[[clients]]`"
+    )]
+    NoWeb { redirect_uri: String },
 }
 
 impl Settings {
@@ -43,17 +50,22 @@ impl Settings {
     }
 
     /// The policy of a site that is reached at `origin`, unless the operator's file names another.
-    pub(crate) fn policy(self, origin: &str) -> Result<Policy, PolicyError> {
+    pub(crate) fn policy(self, origin: &str) -> Result<Policy, SettingsError> {
         let Self { mut policy, has_origin, has_on_conflict } = self;
         if !has_origin {
             policy.public_origin = origin.into();
         }
-        let built_in = built_in(policy.public_origin.as_str())?;
+        let built_in = built_in(policy.public_origin.as_str()).map_err(SettingsError::Origin)?;
         if !has_on_conflict {
             policy.anonymous.on_conflict = built_in.anonymous.on_conflict;
         }
         if policy.clients.is_empty() {
             policy.clients = built_in.clients;
+        }
+        // Else the site would start, and whoever wants to log in would find out.
+        let redirect_uri = format!("{}/after-promote", policy.public_origin.as_str());
+        if !policy.client("web").is_some_and(|web| web.redirect_uris.contains(&redirect_uri)) {
+            return Err(SettingsError::NoWeb { redirect_uri });
         }
         Ok(policy)
     }
@@ -117,6 +129,22 @@ mod tests {
         let policy = settings.policy("http://localhost:4000").unwrap();
         assert_eq!(policy.anonymous.on_conflict, OnConflict::Error);
         assert_eq!(policy.public_origin.as_str(), "http://localhost:4000");
+    }
+
+    #[test]
+    fn clients_without_the_sites_own_are_refused() {
+        let client = |id: &str, uri: &str| {
+            format!(
+                "[[clients]]\nclient_id = \"{id}\"\napplication_type = \"spa\"\n\
+                 redirect_uris = [\"http://localhost:4000{uri}\"]\n"
+            )
+        };
+        let policy = |text: &str| read(text).unwrap().policy("http://localhost:4000");
+        assert!(policy(&client("web", "/after-promote")).is_ok());
+        for other in [client("mine", "/after-promote"), client("web", "/elsewhere")] {
+            let refused = policy(&other).unwrap_err().to_string();
+            assert!(refused.contains("`http://localhost:4000/after-promote`"), "{refused}");
+        }
     }
 
     #[test]

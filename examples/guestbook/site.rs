@@ -17,7 +17,7 @@ use guestpass::http::{Cause, Http};
 
 use crate::data::Data;
 use crate::page::{self, Page};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 use crate::{account, api, origin, preferences, sdk, wall};
 
 /// What the handlers share. Clones are the same.
@@ -70,6 +70,8 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/after-promote", get(account::welcome))
         .route("/log-out", post(account::log_out))
         .route("/sdk", get(sdk::show))
+        .layer(map_response(trouble::as_page))
+        // What follows is not read by people as it is.
         .route("/sdk/page.js", get(sdk::script))
         .route("/sdk/authgear-web.js", get(sdk::bundle))
         .route("/api/messages", get(api::messages).post(api::post))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use guestpass::{Error, Rejection};
 use serde_json::json;
@@ -91,6 +91,37 @@ impl IntoResponse for Trouble {
             Kind::CrossSite | Kind::TooMany | Kind::Busy | Kind::Broken => page.way_back(),
         })
     }
+}
+
+/// Gives an answer that axum made by itself, in plain text or with nothing in it, the look of the site.
+pub(crate) async fn as_page(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !is_error || kind.is_some_and(|kind| kind.starts_with(b"text/html")) {
+        return response;
+    }
+    let (title, text) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("Nothing to see here", "This address only takes what a form of the site sends.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("Too much at once", "What was sent is larger than the site takes. Nothing was done.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("Not as a form sends it", "The site reads what its own forms send. Nothing was done.")
+        }
+        _ if status.is_client_error() => {
+            ("That was not understood", "The address or the form is not as the site makes them.")
+        }
+        _ => (Kind::Broken.title(), Kind::Broken.text()),
+    };
+    let page = Page::new(title).alert(text).way_back().into_response();
+    // Other headers stay, such as what says which methods are allowed.
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.extend(page.headers().clone());
+    Response::from_parts(parts, page.into_body())
 }
 
 #[derive(Clone, Copy)]

@@ -90,16 +90,18 @@ async fn wall(
     let before = place.before.as_ref().and_then(|before| before.parse().ok());
     let portion = site.data().wall(before).await?;
     let look = visitor.look(site).await?;
-    let mut page = Page::new("The wall").shown_as(look.as_ref());
+    let mut page = Page::new("The wall").shown_as(look.as_ref()).with_content_at("stream");
     if let (Some(_), Visitor::Known(caller)) = (&place.welcome, visitor)
         && !caller.user.is_anonymous()
     {
-        page = page.raw(&page::status("Welcome. What you wrote and chose is in your account."));
+        page = page
+            .raw(&page::status("Welcome. All that you write and choose is kept in your account."));
     }
     let you = you::card(site, visitor, look.as_ref());
     let composer = if before.is_none() { composer(visitor, draft, problem) } else { String::new() };
     Ok(page.raw(&format!(
-        "<div class=\"columns\">\n{you}<div class=\"stream\">\n{composer}{messages}</div>\n</div>\n",
+        "<div class=\"columns\">\n{you}<div id=\"stream\" class=\"stream\">\n{composer}{messages}</div>\n\
+         </div>\n",
         messages = messages(site, visitor, before.is_some(), &portion),
     )))
 }

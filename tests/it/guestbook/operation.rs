@@ -237,6 +237,8 @@ fn wrong_flags_are_named() {
         (vec!["--db"], "`--db` needs a value"),
         (vec!["--listen", "everywhere"], "`everywhere`"),
         (vec!["--config", "/nowhere/at-all.toml"], "/nowhere/at-all.toml"),
+        (vec!["--db", ""], "`--db`"),
+        (vec!["--db", "book.keyring"], "`book.keyring`"),
     ] {
         let output = process::run(&flags);
         let message = String::from_utf8(output.stderr).unwrap();
@@ -258,6 +260,33 @@ fn a_setting_that_there_is_not_is_named() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(message.contains("lifetime_secs"), "{message}");
+}
+
+#[test]
+fn clients_that_the_site_cannot_use_are_refused_before_anything_is_made() {
+    let folder = Folder::new();
+    let (config, database) = (folder.0.path().join("config.toml"), folder.database());
+    let client = "[[clients]]\nclient_id = \"mine\"\napplication_type = \"spa\"\n\
+                  redirect_uris = [\"http://localhost/\"]\n";
+    fs::write(&config, client).unwrap();
+    let [config, path] = [&config, &database].map(|path| path.to_str().unwrap());
+    let output = process::run(&["--listen", "127.0.0.1:0", "--config", config, "--db", path]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("`web`") && message.contains("/after-promote`"), "{message}");
+    assert!(!database.exists());
+}
+
+#[test]
+fn what_is_wrong_with_the_database_is_said_once() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("taken.db");
+    fs::create_dir(&path).unwrap();
+    let flags = ["--listen", "127.0.0.1:0", "--db", path.to_str().unwrap()];
+    let message = String::from_utf8(process::run(&flags).stderr).unwrap();
+    assert!(message.contains("taken.db"), "{message}");
+    assert!(message.to_lowercase().matches("open database file").count() <= 1, "{message}");
+    assert!(!message.contains("Error code"), "{message}");
 }
 
 #[test]
@@ -287,6 +316,7 @@ fn a_database_without_its_keys_is_not_given_new_ones() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("book.keyring"), "{message}");
+    assert!(message.contains("put it back from the backup"), "{message}");
     assert!(!keys.exists(), "a second start must not find new keys either");
 }
 

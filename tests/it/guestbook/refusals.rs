@@ -117,6 +117,28 @@ fn too_many_guests_from_one_address_are_asked_to_wait() {
 }
 
 #[test]
+fn what_no_page_of_the_site_sends_is_answered_with_a_page_too() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let own = ("origin", site.origin.as_str());
+    let large = format!("message={}", "a".repeat(256 * 1024));
+    let answers = [
+        (405, browser.request("GET", "/sign-up", &[], "")),
+        (400, browser.request("GET", "/?before=1&before=2", &[], "")),
+        (415, browser.request("POST", "/", &[own, ("content-type", "text/plain")], "hello")),
+        (413, browser.request("POST", "/", &[own, FORM], &large)),
+    ];
+    for (status, page) in answers {
+        assert_eq!(page.status, status);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{page:?}");
+        assert!(page.alert().is_some() && page.body.contains("Back to the wall"), "{page:?}");
+        assert!(page.header("content-security-policy").is_some(), "{page:?}");
+        assert_eq!(page.header("allow").is_some(), status == 405, "{page:?}");
+    }
+}
+
+#[test]
 fn without_guests_people_are_asked_to_log_in() {
     let folder = Folder::new();
     let site = folder.start_with("[anonymous]\nenabled = false\n");
