@@ -336,7 +336,7 @@ pub enum Memory {
 ///
 /// - What [`UserStore`] and [`SessionStore`] demand holds for [`users`](Self::users) and
 ///   [`sessions`](Self::sessions), which are the same data.
-/// - A landing spends, commits and opens in this order, and may stop only between two steps, never
+/// - A landing spends, commits, moves and opens in this order, and may stop only between two steps, never
 ///   within one. A session is never visible before the commit it belongs to, and a nonce that was spent
 ///   before stops everything.
 ///
@@ -346,7 +346,7 @@ pub enum Memory {
 /// made.
 #[async_trait]
 pub trait Backend: Debug + Send + Sync + 'static {
-    /// Spends, commits and opens, whatever of the three is asked for, in this order.
+    /// Spends, commits, moves and opens, whatever of them is asked for, in this order.
     ///
     /// # Errors
     ///
@@ -379,13 +379,16 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn sessions(&self) -> &dyn SessionStore;
 }
 
-/// What belongs together: a nonce that is used up, the change that it allows, the session that follows.
+/// What belongs together: a nonce that is used up, the change that it allows, the sessions that follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Landing {
     /// The nonce to spend, and until when it must be remembered.
     pub spend: Option<(Nonce, Timestamp)>,
     /// The change.
     pub commit: Option<Commit>,
+    /// The session that takes on this value, under the digest that it has; if there is none, nothing is
+    /// added. This is how a session outlives a change that ends all others.
+    pub move_session: Option<Session>,
     /// The session to open.
     pub open_session: Option<Session>,
 }

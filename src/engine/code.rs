@@ -78,8 +78,8 @@ impl Engine {
         let session = lifetime::open(&admission, (id, token.digest()), kind, lifetime, now);
         let mut landing = Landing {
             spend: Some((ticket.nonce, remember_until(ticket.expires_at))),
-            commit: None,
             open_session: Some(session.clone()),
+            ..Landing::default()
         };
         match self.land(&mut landing).await {
             Ok(Landed::Whole) => {}

@@ -75,11 +75,11 @@ impl Engine {
         for _ in 0..MAX_ATTEMPTS {
             let fresh = self.fresh(now)?;
             let commit = passwords::change(&account, &proof, &hash, fresh, now)?;
-            let mut landing = Landing { commit: Some(commit), ..Landing::default() };
+            let session = Session { epoch: fresh.epoch, ..caller.session.clone() };
+            let mut landing =
+                Landing { commit: Some(commit), move_session: Some(session), ..Landing::default() };
             match self.land(&mut landing).await? {
                 Landed::Whole => {
-                    let session = Session { epoch: fresh.epoch, ..caller.session };
-                    self.backend().sessions().rotate(&session.digest, &session).await?;
                     self.supersede(account.user.id, account.user.epoch);
                     return Ok(());
                 }

@@ -60,8 +60,9 @@ pub use identities::{
     staleness_is_told_first, the_anonymous_identity_finds_nobody,
 };
 pub use landings::{
-    a_landing_does_all_three, a_refused_commit_opens_no_session,
-    a_refused_landing_leaves_what_it_says, a_spent_nonce_stops_a_landing,
+    a_landing_does_all_three, a_landing_moves_a_session, a_refused_commit_opens_no_session,
+    a_refused_landing_leaves_what_it_says, a_refused_landing_moves_no_session,
+    a_session_that_is_gone_is_not_moved_back, a_spent_nonce_stops_a_landing,
     any_part_of_a_landing_may_be_left_out, no_session_is_seen_before_its_commit,
     nothing_resolves_without_a_user, one_of_many_landings_wins, the_doors_lead_to_the_same_data,
 };

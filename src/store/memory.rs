@@ -61,18 +61,21 @@ impl MemoryBackend {
         if let Some((nonce, until)) = landing.spend {
             index.spend(nonce, until);
         }
-        match &landing.open_session {
-            Some(session) => self.sessions.add_with(&mut index, session, || {
-                if let Some(change) = change {
-                    self.users.write(&mut directory, change);
-                }
-            }),
-            None => {
-                if let Some(change) = change {
-                    self.users.write(&mut directory, change);
-                }
+        // The first session that is written takes the change with it, so that nobody sees the one
+        // without the other.
+        let mut change = change;
+        let mut write_users = || {
+            if let Some(change) = change.take() {
+                self.users.write(&mut directory, change);
             }
+        };
+        if let Some(session) = &landing.move_session {
+            self.sessions.move_with(&mut index, session, &mut write_users);
         }
+        if let Some(session) = &landing.open_session {
+            self.sessions.add_with(&mut index, session, &mut write_users);
+        }
+        write_users();
         Ok(())
     }
 }

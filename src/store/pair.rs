@@ -7,7 +7,7 @@ use crate::store::{Atomicity, Backend, LandError, Landing, SessionStore, StoreEr
 
 /// A [`Backend`] of any two stores, each of which may be anywhere.
 ///
-/// A landing takes three steps, and stopping after each is safe: a nonce that was spent in vain costs
+/// A landing takes up to four steps, and stopping after each is safe: a nonce that was spent in vain costs
 /// another challenge, a user without a session signs in again.
 #[derive(Debug)]
 pub struct Pair<U, S> {
@@ -32,6 +32,9 @@ impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
         }
         if let Some(commit) = &landing.commit {
             self.users.commit(commit).await?;
+        }
+        if let Some(session) = &landing.move_session {
+            self.sessions.rotate(&session.digest, session).await?;
         }
         if let Some(session) = &landing.open_session {
             self.sessions.insert(session).await?;

@@ -95,6 +95,9 @@ impl Backend for SqliteBackend {
                 if let Some(commit) = &landing.commit {
                     users::commit(connection, commit)?;
                 }
+                if let Some(session) = &landing.move_session {
+                    sessions::rotate(connection, &session.digest, session)?;
+                }
                 if let Some(session) = &landing.open_session {
                     sessions::insert(connection, session)?;
                 }

@@ -44,8 +44,8 @@ fn is_excused(first: Act, second: Act, outcome: &Outcome) -> bool {
     // A sweep that moves the clock meets operations that began an hour before. They act at their own
     // instant, which is that of neither order. The scene still looks after what must never be.
     let moves_the_clock = first == Act::SweepLater || second == Act::SweepLater;
-    // Between the change of a password and the moving of the caller's session, that session does not
-    // count, so another change in the same session is told so.
+    // Where sessions and users are kept apart, the caller's session does not count between the change of
+    // a password and its moving, so another change in the same session is told so.
     let is_moving = (first, second) == (Act::ChangePassword, Act::ChangePassword)
         && outcome.answers.iter().any(|answer| answer == "session_superseded");
     // Where a code may be seen as spent before its session is there, both may be told that the other

@@ -33,6 +33,48 @@ pub async fn any_part_of_a_landing_may_be_left_out(backend: &dyn Backend) {
     assert_eq!((found, user.id), (session(1, 1), user_id(1)));
 }
 
+/// A session that a landing moves takes on its new value together with the commit, and resolves under
+/// the digest that it has.
+pub async fn a_landing_moves_a_session(backend: &dyn Backend) {
+    let account = keep(backend.users(), &guest(1)).await;
+    add(backend.sessions(), &session(1, 1)).await;
+    add(backend.sessions(), &session(101, 1)).await;
+    let commit = promotion(&account, "name");
+    let promoted = Account::after(Some(&account), &commit).expect("it lands");
+    let moved = Session { epoch: promoted.user.epoch, ..session(1, 1) };
+    let landing =
+        Landing { commit: Some(commit), move_session: Some(moved.clone()), ..Landing::default() };
+    land(backend, &landing).await;
+    let resolved = backend.resolve(&digest(1)).await.expect("it can be resolved");
+    assert_eq!(resolved, Some((moved.clone(), promoted.user.clone())));
+    let listed = backend.sessions().of_user(moved.user, moved.epoch, None, 10).await;
+    assert_eq!(listed.expect("they can be listed"), [moved]);
+    let (other, _) =
+        backend.resolve(&digest(101)).await.expect("it can be resolved").expect("it is there");
+    assert_eq!(other, session(101, 1), "another session stays as it is");
+}
+
+/// A landing moves no session that is not there, and adds none in its place.
+pub async fn a_session_that_is_gone_is_not_moved_back(backend: &dyn Backend) {
+    keep(backend.users(), &guest(1)).await;
+    let landing = Landing { move_session: Some(session(1, 1)), ..Landing::default() };
+    land(backend, &landing).await;
+    assert_gone(backend.sessions(), 1).await;
+}
+
+/// A refused landing moves no session.
+pub async fn a_refused_landing_moves_no_session(backend: &dyn Backend) {
+    let account = keep(backend.users(), &guest(1)).await;
+    keep(backend.users(), &guest(2)).await;
+    add(backend.sessions(), &session(1, 1)).await;
+    let moved = Session { epoch: epoch(9), ..session(1, 1) };
+    let stale = Commit { expect: Expect::Absent, ..promotion(&account, "name") };
+    let landing = Landing { commit: Some(stale), move_session: Some(moved), ..Landing::default() };
+    let refused = backend.land(&landing).await;
+    assert!(matches!(refused, Err(LandError::Stale)), "{refused:?}");
+    assert_there(backend.sessions(), &session(1, 1)).await;
+}
+
 /// The stores of a backend are its own data: what is written through one door is read by another.
 pub async fn the_doors_lead_to_the_same_data(backend: &dyn Backend) {
     let account = keep(backend.users(), &guest(1)).await;
@@ -89,6 +131,7 @@ pub async fn a_refused_landing_leaves_what_it_says(backend: &dyn Backend) {
         spend: Some((nonce(1), at(10))),
         commit: Some(Commit { expect: Expect::At(account.user.version.next()), ..guest(1) }),
         open_session: None,
+        move_session: None,
     };
     assert!(matches!(backend.land(&stale).await, Err(LandError::Stale)));
     let first = backend.sessions().spend(&nonce(1), at(10)).await;
@@ -100,6 +143,7 @@ pub async fn a_refused_landing_leaves_what_it_says(backend: &dyn Backend) {
         spend: Some((nonce(2), at(10))),
         commit: Some(guest(2)),
         open_session: Some(taken),
+        move_session: None,
     };
     assert!(matches!(backend.land(&landing).await, Err(LandError::Store(_))));
     if is_whole {
@@ -177,6 +221,7 @@ pub(super) fn sign_up(number: u8) -> Landing {
         spend: Some((nonce(number), at(10))),
         commit: Some(guest(number)),
         open_session: Some(session(number, number)),
+        move_session: None,
     }
 }
 

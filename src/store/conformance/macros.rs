@@ -203,6 +203,9 @@ macro_rules! __each_backend_law {
             $arguments
             a_landing_does_all_three
             any_part_of_a_landing_may_be_left_out
+            a_landing_moves_a_session
+            a_session_that_is_gone_is_not_moved_back
+            a_refused_landing_moves_no_session
             the_doors_lead_to_the_same_data
             a_spent_nonce_stops_a_landing
             a_refused_commit_opens_no_session

@@ -69,6 +69,17 @@ impl MemorySessions {
         index.add(session);
     }
 
+    /// Gives a session that is there another value, under its digest and ID. Whoever can see that sees
+    /// what `first` did.
+    pub(super) fn move_with(&self, index: &mut Index, session: &Session, first: impl FnOnce()) {
+        let mut shard = self.sessions.write(&session.digest);
+        let Some(kept) = shard.get_mut(&session.digest) else { return };
+        first();
+        index.remove(kept);
+        kept.clone_from(session);
+        index.add(session);
+    }
+
     fn remove_with(&self, index: &mut Index, digest: &TokenDigest) -> bool {
         let removed = self.sessions.write(digest).remove(digest);
         if let Some(session) = &removed {

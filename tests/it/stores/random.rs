@@ -231,6 +231,7 @@ async fn answer(
                 spend: spend.map(|number| (Nonce([number; 16]), Timestamp::EPOCH)),
                 commit: planned.as_ref().map(|planned| commit(planned, accounts)),
                 open_session: open.map(|number| session(number, number)),
+                move_session: None,
             };
             let answer = backend.land(&landing).await;
             answer.map_or_else(|error| error.to_string(), |()| "landed".to_owned())

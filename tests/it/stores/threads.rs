@@ -62,6 +62,7 @@ fn sign_up(number: u32) -> Landing {
         spend: Some((Nonce(bytes(number)), Timestamp::MAX)),
         commit: Some(Commit { user, expect, also: None, writes, events: Vec::new() }),
         open_session: Some(session(number, 1)),
+        move_session: None,
     }
 }
 
@@ -85,6 +86,7 @@ fn promotion(number: u32, name: &str) -> Landing {
         spend: None,
         commit: Some(Commit { user, expect, also: None, writes, events: Vec::new() }),
         open_session: Some(session(number, 2)),
+        move_session: None,
     }
 }
 

@@ -157,6 +157,54 @@ fn no_session_is_opened_without_a_commit() {
 }
 
 #[test]
+fn no_session_is_moved() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                backend.land(&Landing { move_session: None, ..landing.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_landing_moves_a_session"]);
+}
+
+#[test]
+fn a_session_that_is_gone_is_moved_back() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                backend.land(landing).await?;
+                if let Some(session) = &landing.move_session
+                    && backend.session(&session.digest).await?.is_none()
+                {
+                    backend.insert(session).await?;
+                }
+                Ok(())
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_session_that_is_gone_is_not_moved_back"]);
+}
+
+#[test]
+fn a_session_is_moved_whether_or_not_the_commit_lands() {
+    let make = || Broken {
+        land: |backend, landing| {
+            Box::pin(async move {
+                if let Some(session) = &landing.move_session {
+                    backend.rotate(&session.digest, session).await?;
+                }
+                backend.land(&Landing { move_session: None, ..landing.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_refused_landing_moves_no_session"]);
+}
+
+#[test]
 fn a_session_without_a_user_is_nobodys() {
     let make = || Broken {
         resolve: |backend, digest| {
