@@ -1,0 +1,90 @@
+//! What a hot path allocates: each number is the most it may, so that a change that allocates more is
+//! seen. A binary of its own, because it replaces the global allocator by one that counts.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
+use allocation_counter::measure;
+use futures_executor::block_on;
+use guestpass::credential::{Keyring, SessionToken};
+use guestpass::model::{ClientId, SessionKind, SystemEntropy};
+use guestpass::rules::{ApplicationType, ClientPolicy};
+use guestpass::store::Backend;
+use guestpass::store::memory::MemoryBackend;
+use guestpass::store::sqlite::{Durability, SqliteBackend};
+use guestpass::{Engine, Open, Policy};
+
+/// An engine without limits on sign-ups, and with a client for refresh tokens.
+fn engine(backend: impl Backend) -> Engine {
+    let mut policy = Policy::default();
+    policy.rate_limits.signup_anonymous.per_ip.enabled = false;
+    policy.clients = vec![ClientPolicy::new("app", ApplicationType::Native)];
+    let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+    Engine::builder(backend, keyring, policy).build().unwrap()
+}
+
+fn sign_up(engine: &Engine, kind: SessionKind) -> SessionToken {
+    let signed_up = block_on(engine.sign_up_anonymously(Open::Session(kind), None)).unwrap();
+    signed_up.into_session().unwrap().0
+}
+
+fn app() -> SessionKind {
+    SessionKind::Refresh(ClientId::parse("app").unwrap())
+}
+
+/// The fewest allocations of any run on this thread: what grows now and then is left out.
+fn fewest(mut run: impl FnMut()) -> u64 {
+    (0..RUNS).map(|_| measure(&mut run).count_total).min().unwrap()
+}
+
+#[track_caller]
+fn assert_at_most(most: u64, run: impl FnMut()) {
+    let fewest = fewest(run);
+    assert!(fewest <= most, "{fewest} allocations, and {most} are allowed");
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(fewest(|| drop(Box::new(1))), 1);
+    assert_eq!(fewest(|| drop(Vec::<u8>::new())), 0);
+}
+
+#[test]
+fn authenticating_in_memory_allocates_little() {
+    let engine = engine(MemoryBackend::new());
+    let token = sign_up(&engine, SessionKind::Cookie);
+    assert_at_most(AUTHENTICATE_MEMORY, || drop(block_on(engine.authenticate(&token)).unwrap()));
+}
+
+#[test]
+fn authenticating_in_sqlite_allocates_little() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = SqliteBackend::options();
+    options.durability = Durability::Normal;
+    let engine = engine(options.open(directory.path().join("guestpass.db")).unwrap());
+    let token = sign_up(&engine, SessionKind::Cookie);
+    assert_at_most(AUTHENTICATE_SQLITE, || drop(block_on(engine.authenticate(&token)).unwrap()));
+}
+
+#[test]
+fn authenticating_an_access_token_allocates_little() {
+    let engine = engine(MemoryBackend::new());
+    let token = sign_up(&engine, app());
+    let caller = block_on(engine.authenticate(&token)).unwrap();
+    let access = engine.access_token(&caller).unwrap().text;
+    assert_at_most(AUTHENTICATE_ACCESS, || {
+        drop(block_on(engine.authenticate_access(&access)).unwrap());
+    });
+}
+
+#[test]
+fn signing_up_in_memory_allocates_little() {
+    let engine = engine(MemoryBackend::new());
+    assert_at_most(SIGN_UP_MEMORY, || drop(sign_up(&engine, SessionKind::Cookie)));
+}
+
+/// How often each path is run.
+const RUNS: usize = 64;
+const AUTHENTICATE_MEMORY: u64 = 1;
+const AUTHENTICATE_SQLITE: u64 = 5;
+const AUTHENTICATE_ACCESS: u64 = 3;
+const SIGN_UP_MEMORY: u64 = 6;
