@@ -65,8 +65,8 @@
 //! # The manual
 //!
 //! [`manual::promotion`] has every standing times every action, [`manual::architecture`] what holds the
-//! parts together, [`manual::storage`] how to write a store, and [`manual::threats`] what each choice
-//! guards against and what is out of scope.
+//! parts together, [`manual::storage`] how to write a store, [`manual::threats`] what each choice guards
+//! against and what is out of scope, and [`manual::proof`] what was tried to break it, and how often.
 //!
 //! # Features
 //!

@@ -6,6 +6,9 @@ pub mod architecture {}
 #[doc = include_str!("manual/promotion.md")]
 pub mod promotion {}
 
+#[doc = include_str!("manual/proof.md")]
+pub mod proof {}
+
 #[doc = include_str!("manual/storage.md")]
 pub mod storage {}
 

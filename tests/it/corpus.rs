@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use guestpass::fuzzing::{Body, TARGETS};
+use guestpass::fuzzing::{self, Body, TARGETS};
+
+use crate::long;
 
 macro_rules! replay {
     ($($target:ident),* $(,)?) => {
@@ -53,6 +56,15 @@ fn the_corpora_stay_small() {
     assert!(bytes < 200_000, "{bytes} bytes; minimise them");
 }
 
+/// Scripts of operations that nobody has written, until it is time.
+pub(crate) fn random_scripts(seed: u64, until: Instant) -> u64 {
+    long::repeat(seed, until, |random| {
+        let length = random.below(LONGEST_SCRIPT + 1);
+        fuzzing::operations(&random.bytes(length));
+        1
+    })
+}
+
 fn replay(target: &str, body: Body) {
     let inputs = inputs(target);
     assert!(!inputs.is_empty(), "{target} has no corpus");
@@ -92,3 +104,6 @@ fn names(directory: &Path) -> BTreeSet<String> {
 fn fuzz(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(path)
 }
+
+/// More bytes than the operations of a script take.
+const LONGEST_SCRIPT: usize = 160;

@@ -14,6 +14,7 @@ mod durability;
 mod faults;
 mod guestbook;
 mod http;
+mod long;
 mod operator;
 mod promotion;
 mod properties;

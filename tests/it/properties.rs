@@ -2,10 +2,14 @@
 
 mod promotion;
 
+use std::cell::Cell;
+use std::time::Instant;
+
 use guestpass::rules::OnConflict;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, RngAlgorithm, TestRng, TestRunner};
 
+use crate::long;
 use crate::support::{Model, Operation, Place, Player, World, operation};
 
 /// So many cases, and those that ever failed first.
@@ -45,6 +49,33 @@ fn agrees(
     }
     Ok(())
 }
+
+/// Sequences of operations in memory, and now and then in a file too, until it is time. Counts the
+/// operations whose answers were compared.
+pub(crate) fn random_operations(seed: u64, until: Instant) -> u64 {
+    long::repeat(seed, until, |random| {
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &random.bytes(32));
+        let config = ProptestConfig { failure_persistence: None, ..cases(CASES_AT_ONCE) };
+        let in_file = *random.pick(&[Place::Sqlite, Place::SqliteUsers]);
+        let (count, case) = (Cell::new(0), Cell::new(0));
+        let result = TestRunner::new_with_rng(config, rng).run(
+            &(on_conflict(), operations()),
+            |(on_conflict, operations)| {
+                let is_last = case.replace(case.get() + 1) == CASES_AT_ONCE - 1;
+                for &place in Place::QUICK.iter().chain(is_last.then_some(&in_file)) {
+                    agrees(place, on_conflict, &operations)?;
+                    count.set(count.get() + operations.len() as u64);
+                }
+                Ok(())
+            },
+        );
+        result.unwrap_or_else(|error| panic!("{error}"));
+        count.get()
+    })
+}
+
+/// One case in so many is done in a file, which takes that much longer.
+const CASES_AT_ONCE: u32 = 32;
 
 proptest! {
     #![proptest_config(cases(1000))]

@@ -7,6 +7,7 @@ mod interleave;
 mod model;
 mod operation;
 mod probe;
+mod random;
 mod world;
 
 use std::fmt::Debug;
@@ -22,6 +23,7 @@ pub(crate) use interleave::{Schedule, Side, abandon_after, in_every_order, inter
 pub(crate) use model::Model;
 pub(crate) use operation::{Operation, Player, operation};
 pub(crate) use probe::{Fault, Script};
+pub(crate) use random::Random;
 pub(crate) use world::{
     Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password, proven,
     refresh,

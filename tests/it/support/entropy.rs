@@ -42,7 +42,7 @@ impl Entropy for Counting {
 }
 
 /// The finaliser of `SplitMix64`: one to one, and far apart for neighbours.
-fn scatter(count: u64) -> u64 {
+pub(super) fn scatter(count: u64) -> u64 {
     let mut word = count.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,0 +1,143 @@
+//! The long run: drills that go on for as long as they are let, and a ledger in which their counts add
+//! up.
+//!
+//! The ordinary tests do in small what a drill does at length. How to start it stands in the manual,
+//! `src/manual/proof.md`, beside the ledger.
+
+mod ledger;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::time::{Duration, Instant};
+
+use guestpass::model::{Entropy, SystemEntropy};
+
+use crate::support::Random;
+use crate::{corpus, properties};
+use ledger::{Count, Ledger, Row};
+
+/// Something that goes on until it is time, counts what it did and panics where a promise is broken.
+pub(crate) struct Drill {
+    /// What the ledger calls it: lower-case letters and spaces.
+    pub(crate) name: &'static str,
+    /// What is counted, in the plural.
+    pub(crate) unit: &'static str,
+    /// All that is drawn depends on the seed. What is begun is finished, and something is done even if
+    /// it is time already; [`repeat`] sees to both.
+    pub(crate) run: fn(seed: u64, until: Instant) -> u64,
+}
+
+/// All drills, in the order in which they take their turns.
+const DRILLS: &[Drill] = &[
+    Drill {
+        name: "operations",
+        unit: "operations that came to what the model says",
+        run: properties::random_operations,
+    },
+    Drill {
+        name: "scripts",
+        unit: "scripts that came to the same in memory, in SQLite and in the model",
+        run: corpus::random_scripts,
+    },
+];
+
+/// Calls `case` with other numbers each time until it is time, once at least, and adds up its counts.
+///
+/// The first case draws from `seed` itself. So the seed that is told when a case panics repeats that
+/// case at once, however late in the run it came.
+pub(crate) fn repeat(seed: u64, until: Instant, mut case: impl FnMut(&mut Random) -> u64) -> u64 {
+    let mut seeds = Random::new(seed);
+    let (mut seed, mut count) = (seed, 0);
+    loop {
+        let _told = TellSeed(seed);
+        count += case(&mut Random::new(seed));
+        if until <= Instant::now() {
+            return count;
+        }
+        seed = seeds.number();
+    }
+}
+
+#[test]
+#[ignore = "the long run"]
+fn the_long_run() {
+    let seed = number(SEED).unwrap_or_else(any_seed);
+    let seconds = number(SECONDS).unwrap_or(DEFAULT_SECONDS);
+    let only = env::var(DRILL).ok();
+    let is_asked_for = |drill: &&Drill| only.as_deref().is_none_or(|only| only == drill.name);
+    let drills: Vec<&Drill> = DRILLS.iter().filter(is_asked_for).collect();
+    assert!(!drills.is_empty(), "no drill is called {only:?}");
+
+    println!("{seconds} seconds from the seed {seed}");
+    let began = Instant::now();
+    let end = began + Duration::from_secs(seconds);
+    let mut counts = Vec::new();
+    for (index, drill) in drills.iter().enumerate() {
+        let _told = TellDrill(drill.name);
+        let now = Instant::now();
+        // What a drill leaves of its share is shared by those that are still to come.
+        let left = u32::try_from(drills.len() - index).unwrap();
+        let count = (drill.run)(seed, now + end.saturating_duration_since(now) / left);
+        println!("{}: {count} {} in {:.1?}", drill.name, drill.unit, now.elapsed());
+        counts.push(Count { drill: drill.name.to_owned(), count });
+    }
+    let row = Row { seed, commit: ledger::commit(), seconds: began.elapsed().as_secs(), counts };
+    ledger::add(row, DRILLS);
+}
+
+#[test]
+fn every_drill_does_something_at_once() {
+    let names: BTreeSet<&str> = DRILLS.iter().map(|drill| drill.name).collect();
+    assert_eq!(names.len(), DRILLS.len(), "two drills have one name");
+    for drill in DRILLS {
+        let _told = TellDrill(drill.name);
+        assert!(drill.name.chars().all(|c| c == ' ' || c.is_ascii_lowercase()), "{}", drill.name);
+        assert_ne!((drill.run)(1, Instant::now()), 0, "{}", drill.name);
+    }
+}
+
+#[test]
+fn the_ledger_of_the_manual_adds_up() {
+    let text = ledger::read();
+    let ledger = Ledger::parse(&text, DRILLS);
+    assert_eq!(ledger.print(DRILLS), text, "the totals are not those of the rows");
+}
+
+/// The value of an environment variable that must be a number if it is there.
+fn number(variable: &str) -> Option<u64> {
+    let value = env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is no number: {value}")))
+}
+
+fn any_seed() -> u64 {
+    let mut bytes = [0; 8];
+    SystemEntropy.fill(&mut bytes).unwrap();
+    u64::from_be_bytes(bytes)
+}
+
+/// Which seed has led to a panic.
+struct TellSeed(u64);
+
+impl Drop for TellSeed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to see it again: {SEED}={}", self.0);
+        }
+    }
+}
+
+/// Which drill has panicked.
+struct TellDrill(&'static str);
+
+impl Drop for TellDrill {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to run this drill alone: {DRILL}='{}'", self.0);
+        }
+    }
+}
+
+const SECONDS: &str = "GUESTPASS_LONG_SECONDS";
+const SEED: &str = "GUESTPASS_LONG_SEED";
+const DRILL: &str = "GUESTPASS_LONG_DRILL";
+const DEFAULT_SECONDS: u64 = 60;

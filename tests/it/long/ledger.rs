@@ -1,0 +1,149 @@
+//! The ledger of the long runs, at the end of a chapter of the manual.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Drill;
+
+/// All runs that were written down.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    rows: Vec<Row>,
+}
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) seed: u64,
+    /// What was checked out, and a mark if it had been changed.
+    pub(super) commit: String,
+    pub(super) seconds: u64,
+    pub(super) counts: Vec<Count>,
+}
+
+/// What a drill has counted.
+#[derive(Debug)]
+pub(super) struct Count {
+    pub(super) drill: String,
+    pub(super) count: u64,
+}
+
+impl Ledger {
+    /// Reads what [`print`](Self::print) has written, but for the totals, which follow from the rows.
+    pub(super) fn parse(text: &str, drills: &[Drill]) -> Self {
+        let rows = text.split_once(HEAD_OF_RUNS).unwrap().1;
+        let rows = rows.lines().map(|line| Row::parse(line, drills)).collect();
+        Self { rows }
+    }
+
+    /// The totals, of which there are those that are not 0, and then the rows.
+    pub(super) fn print(&self, drills: &[Drill]) -> String {
+        let mut totals = BTreeMap::<&str, u64>::new();
+        for count in self.rows.iter().flat_map(|row| &row.counts) {
+            *totals.entry(&count.drill).or_default() += count.count;
+        }
+        let seconds: u64 = self.rows.iter().map(|row| row.seconds).sum();
+        let mut text = format!("Runs: {}. Seconds: {}.\n", self.rows.len(), spaced(seconds));
+        text.push_str(HEAD_OF_TOTALS);
+        for drill in drills {
+            if let Some(total) = totals.get(drill.name) {
+                writeln!(text, "| {} | {} | {} |", drill.name, spaced(*total), drill.unit).unwrap();
+            }
+        }
+        text.push_str(HEAD_OF_RUNS);
+        for row in &self.rows {
+            writeln!(text, "{}", row.print()).unwrap();
+        }
+        text
+    }
+}
+
+impl Row {
+    fn parse(line: &str, drills: &[Drill]) -> Self {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [seed, commit, seconds, counts] = cells[..] else { panic!("no row: {line}") };
+        Self {
+            seed: seed.parse().unwrap(),
+            commit: commit.trim_matches('`').to_owned(),
+            seconds: seconds.parse().unwrap(),
+            counts: counts.split(", ").map(|count| Count::parse(count, drills)).collect(),
+        }
+    }
+
+    fn print(&self) -> String {
+        let counts: Vec<String> =
+            self.counts.iter().map(|count| format!("{} {}", count.drill, count.count)).collect();
+        let Self { seed, commit, seconds, .. } = self;
+        format!("| {seed} | `{commit}` | {seconds} | {} |", counts.join(", "))
+    }
+}
+
+impl Count {
+    fn parse(text: &str, drills: &[Drill]) -> Self {
+        let (drill, count) = text.rsplit_once(' ').unwrap();
+        assert!(drills.iter().any(|known| known.name == drill), "no drill is called {drill}");
+        Self { drill: drill.to_owned(), count: count.parse().unwrap() }
+    }
+}
+
+/// The ledger as it stands in the manual.
+pub(super) fn read() -> String {
+    chapter().1
+}
+
+/// Adds a row to the ledger in the manual.
+pub(super) fn add(row: Row, drills: &[Drill]) {
+    let (before, text) = chapter();
+    let mut ledger = Ledger::parse(&text, drills);
+    ledger.rows.push(row);
+    fs::write(path(), before + &ledger.print(drills)).unwrap();
+}
+
+/// The commit that is checked out. What the ledger itself has gained since leaves no mark.
+pub(super) fn commit() -> String {
+    let head = git(&["rev-parse", "--short", "HEAD"]).unwrap();
+    let is_clean = git(&["diff", "--quiet", "HEAD", "--", ".", ":!src/manual/proof.md"]).is_some();
+    let mark = if is_clean { "" } else { MARK };
+    format!("{}{mark}", head.trim())
+}
+
+/// What git prints, or `None` if it says no.
+fn git(arguments: &[&str]) -> Option<String> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new("git").args(arguments).current_dir(root).output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// The chapter up to the ledger, and the ledger.
+fn chapter() -> (String, String) {
+    let text = fs::read_to_string(path()).unwrap();
+    let at = text.find(HEADING).unwrap() + HEADING.len();
+    let (before, ledger) = text.split_at(at);
+    (before.to_owned(), ledger.to_owned())
+}
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/proof.md")
+}
+
+/// A number in groups of three digits.
+fn spaced(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index != 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+const HEADING: &str = "## The ledger\n\n";
+const HEAD_OF_TOTALS: &str = "\n| drill | total | what is counted |\n| --- | ---: | --- |\n";
+const HEAD_OF_RUNS: &str = "\n| seed | commit | seconds | counts |\n| --- | --- | ---: | --- |\n";
+/// Says that what was tested is not quite the commit.
+const MARK: &str = " with changes";
