@@ -8,6 +8,7 @@ pub mod access_token;
 mod base64url;
 mod constant_time;
 pub mod device_key;
+mod jws;
 pub mod jwt;
 pub mod keyring;
 mod mac;

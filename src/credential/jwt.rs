@@ -1,12 +1,13 @@
 //! JWTs that we sign with the keyring's Ed25519 key (RFC 7519, RFC 8037), for others to verify.
 
 use ed25519_dalek::{Signature, Signer, SigningKey};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::credential::base64url;
+use crate::credential::jws::Jws;
 use crate::credential::keyring::{KeyLabel, Keyring};
-use crate::credential::strict_json::{self, Absent};
+use crate::credential::strict_json;
 use crate::model::Timestamp;
 
 /// Claims cannot be made a JWT.
@@ -66,29 +67,15 @@ pub fn verify_own(text: &str, typ: &str, keyring: &Keyring, now: Timestamp) -> O
     if MAX_LENGTH < text.len() {
         return None;
     }
-    let (signing_input, signature) = text.rsplit_once('.')?;
-    let (header, claims) = signing_input.split_once('.')?;
-    let header: Header = strict_json::parse(&base64url::decode(header)?)?;
-    if header.alg != ALGORITHM || header.typ != typ {
+    let jws = Jws::read(text)?;
+    if jws.header.alg != ALGORITHM || jws.header.typ.as_deref() != Some(typ) {
         return None;
     }
-    let key = keyring.find(|keys| &keys.id_token, KeyLabel::parse(&header.kid)?, now)?;
-    let signature = Signature::from_bytes(&base64url::decode_exactly(signature)?);
-    key.verifying_key().verify_strict(signing_input.as_bytes(), &signature).ok()?;
-    strict_json::parse::<Value>(&base64url::decode(claims)?).filter(Value::is_object)
-}
-
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: String,
-    typ: String,
-    #[serde(default, rename = "crit")]
-    _crit: Absent,
-    #[serde(default, rename = "b64")]
-    _b64: Absent,
-    #[serde(default, rename = "zip")]
-    _zip: Absent,
+    let label = KeyLabel::parse(jws.header.kid.as_deref()?)?;
+    let key = keyring.find(|keys| &keys.id_token, label, now)?;
+    let signature = Signature::from_slice(&jws.signature).ok()?;
+    key.verifying_key().verify_strict(jws.signing_input.as_bytes(), &signature).ok()?;
+    strict_json::object(&jws.payload)
 }
 
 fn public_jwk(label: KeyLabel, key: &SigningKey) -> Value {

@@ -3,15 +3,13 @@
 mod claims;
 mod make;
 
-use serde::Deserialize;
-
 pub use claims::{Action, SKEW};
 pub use make::{KeyHeader, LIFETIME};
 
-use crate::credential::base64url;
 use crate::credential::device_key::{self, Algorithm, Jwk};
+use crate::credential::jws::Jws;
 use crate::credential::signed_request::claims::Claims;
-use crate::credential::strict_json::{self, Absent, some};
+use crate::credential::strict_json;
 use crate::model::{DeviceKey, KeyId, Timestamp};
 
 /// A request that a device has signed, read but not verified: anybody can have written it.
@@ -92,12 +90,10 @@ impl SignedRequest {
         if Self::MAX_LENGTH < text.len() {
             return Err(RequestError::TooLong);
         }
-        let (signing_input, signature) = text.rsplit_once('.').ok_or(RequestError::Malformed)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(RequestError::Malformed)?;
-        let signature = base64url::decode(signature).ok_or(RequestError::Malformed)?;
-        let header: Header = part(header)?;
-        let claims = part(payload)?;
-        if header.typ != Self::TYPE {
+        let Jws { signing_input, header, payload, signature } =
+            Jws::read(text).ok_or(RequestError::Malformed)?;
+        let claims = strict_json::object(&payload).ok_or(RequestError::Malformed)?;
+        if header.typ.as_deref() != Some(Self::TYPE) {
             return Err(RequestError::Malformed);
         }
         let algorithm = Algorithm::named(&header.alg).ok_or(RequestError::Algorithm)?;
@@ -161,27 +157,6 @@ impl ProvenKey {
     pub fn action(&self) -> Action {
         self.action
     }
-}
-
-#[derive(Deserialize)]
-struct Header {
-    typ: String,
-    alg: String,
-    #[serde(default, deserialize_with = "some")]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "some")]
-    jwk: Option<Jwk>,
-    #[serde(default, rename = "crit")]
-    _crit: Absent,
-    #[serde(default, rename = "b64")]
-    _b64: Absent,
-    #[serde(default, rename = "zip")]
-    _zip: Absent,
-}
-
-fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, RequestError> {
-    let json = base64url::decode(text).ok_or(RequestError::Malformed)?;
-    strict_json::parse(&json).ok_or(RequestError::Malformed)
 }
 
 fn name_key(

@@ -7,12 +7,16 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// The `T` that `json` spells.
+/// The `T` that `json` spells as an object: a derived reader would take an array as well, its elements
+/// in the order of the fields.
 ///
 /// Depth is bounded by the reader; length by whoever calls.
-pub(crate) fn parse<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
     serde_json::from_slice::<UniqueNames>(json).ok()?;
     serde_json::from_slice(json).ok()
 }
@@ -32,6 +36,14 @@ pub(crate) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// For a field that may be absent, and is an object if it is there.
+pub(crate) fn some_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let members = serde_json::Map::deserialize(deserializer)?;
+    T::deserialize(serde_json::Value::Object(members)).map(Some).map_err(D::Error::custom)
 }
 
 /// Any value, if no object in it has two members of one name.
@@ -98,7 +110,7 @@ mod tests {
     #[test]
     fn names_are_unique_at_every_depth() {
         let right = br#"{"a":{"a":[1,-1,1.5,null,true,"x",{"a":{}}]}}"#;
-        assert!(parse::<serde_json::Value>(right).is_some());
+        assert!(object::<serde_json::Value>(right).is_some());
         let wrong = [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":1}"#,
@@ -107,15 +119,19 @@ mod tests {
             r#"{"a":1} {}"#,
             r#"{"a":1,}"#,
             "\u{feff}{}",
+            "\u{c}{}",
+            r#"[{"a":1}]"#,
+            "null",
+            "",
         ];
         for json in wrong {
-            assert!(parse::<serde_json::Value>(json.as_bytes()).is_none(), "{json}");
+            assert!(object::<serde_json::Value>(json.as_bytes()).is_none(), "{json}");
         }
     }
 
     #[test]
     fn depth_is_bounded() {
-        let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(parse::<serde_json::Value>(json.as_bytes()).is_none());
+        let json = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(object::<serde_json::Value>(json.as_bytes()).is_none());
     }
 }

@@ -9,13 +9,24 @@ use crate::credential::strict_json::some;
 use crate::model::Timestamp;
 
 /// What a device asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// To be signed up or signed in.
     Auth,
     /// To be promoted.
     Promote,
+}
+
+/// A derived reader would take `{"auth":null}` for `"auth"` as well.
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "auth" => Ok(Self::Auth),
+            "promote" => Ok(Self::Promote),
+            _ => Err(D::Error::custom("not an action")),
+        }
+    }
 }
 
 /// The claims that mean anything to us.
@@ -101,8 +112,10 @@ mod tests {
 
     #[test]
     fn an_action_is_one_of_two() {
-        for wrong in ["Auth", "", "login", "auth "] {
-            let json = format!(r#"{{"challenge":"c","action":"{wrong}"}}"#);
+        let wrong =
+            [r#""Auth""#, r#""""#, r#""login""#, r#""auth ""#, r#"{"auth":null}"#, "0", "null"];
+        for wrong in wrong {
+            let json = format!(r#"{{"challenge":"c","action":{wrong}}}"#);
             assert!(serde_json::from_str::<Claims>(&json).is_err(), "{wrong}");
         }
     }

@@ -402,6 +402,29 @@ fn attack_28_a_jws_of_another_type_is_refused() {
     assert_eq!(parse(&text), Err(RequestError::Malformed));
 }
 
+/// The reader took an array for an object, its elements in the order in which the fields are declared:
+/// `["vnd.authgear.anonymous-request","EdDSA","device-1"]` was a header, `["challenge","auth"]` were
+/// claims. What one program reads and all others refuse is no request.
+#[test]
+fn a_header_a_payload_and_a_key_are_objects() {
+    let device = Device::ed25519(1);
+    let header = device.header();
+    let (typ, kid) = (SignedRequest::TYPE, "device-1");
+    assert_eq!(parse(&device.forge(&format!(" {header}\n"), PAYLOAD)), Ok(()));
+
+    let array = json!([typ, "EdDSA", kid]).to_string();
+    assert_eq!(parse(&device.forge(&array, PAYLOAD)), Err(RequestError::Malformed));
+    let with_key = json!([typ, "EdDSA", kid, header["jwk"]]).to_string();
+    assert_eq!(parse(&device.forge(&with_key, PAYLOAD)), Err(RequestError::Malformed));
+
+    let claims = json!(["challenge", "auth"]).to_string();
+    let text = device.forge(&header.to_string(), &claims);
+    assert_eq!(parse(&text), Err(RequestError::Malformed));
+
+    let key = json!(["OKP", kid, "EdDSA", "sig", ["verify"], "Ed25519", header["jwk"]["x"]]);
+    assert_eq!(parse(&device.with_header("jwk", key)), Err(RequestError::Malformed));
+}
+
 proptest! {
     #[test]
     fn a_request_with_one_bit_changed_proves_nothing(
