@@ -2,7 +2,11 @@
 
 mod jwk;
 mod p256;
+#[cfg(test)]
+mod small_order;
 mod strength;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 use sha2::{Digest, Sha256};
@@ -29,8 +33,9 @@ pub struct WeakKey;
 /// - Ed25519: a point that is not on the curve, not canonically encoded, of small order, or with a
 ///   part of small order;
 /// - P-256: a point that is not on the curve, or a coordinate that is not canonical;
-/// - RSA: a modulus of fewer than 2048 or more than 4096 bits or an even one; an exponent that is
-///   even, less than 65537 or at least 2^33; leading zeros.
+/// - RSA: a modulus of fewer than 2048 or more than 4096 bits, an even one, or one whose factors
+///   anybody can find because of how they were made (CVE-2017-15361); an exponent that is even, less
+///   than 65537 or at least 2^33; leading zeros.
 pub fn name(public: PublicKey, kid: KeyId) -> Result<DeviceKey, WeakKey> {
     if !strength::is_strong(&public) {
         return Err(WeakKey);

@@ -1,5 +1,8 @@
 //! The compact form of a JWS (RFC 7515 section 7.1), taken apart; nothing is verified here.
 
+#[cfg(test)]
+mod vectors;
+
 use serde::Deserialize;
 
 use crate::credential::base64url;

@@ -41,12 +41,30 @@ fn is_strong_rsa(n: &[u8], e: &[u8]) -> bool {
         && last % 2 == 1
         && exponent % 2 == 1
         && (MIN_RSA_EXPONENT..=MAX_RSA_EXPONENT).contains(&exponent)
+        && !is_of_guessable_factors(n)
+}
+
+/// Whether both factors of `n` were made in the way of CVE-2017-15361 ("ROCA"), so that whoever sees the
+/// key can find them.
+///
+/// Such factors, and with them `n`, are powers of 65537 modulo every prime that the generator used. Of
+/// other moduli one in 2^167 is. Most fall out at one of the first primes.
+fn is_of_guessable_factors(n: &[u8]) -> bool {
+    let is_prime = |number: &u32| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
+    (3..=LAST_ROCA_PRIME).filter(is_prime).all(|prime| {
+        let residue = n.iter().fold(0, |residue, &byte| (residue << 8 | u32::from(byte)) % prime);
+        let powers = std::iter::successors(Some(1), |power| Some(power * 65537 % prime));
+        // The powers come round again before there are as many as the prime.
+        powers.take(prime as usize).any(|power| power == residue)
+    })
 }
 
 /// Smaller exponents have been the other half of many forgeries.
 const MIN_RSA_EXPONENT: u64 = 65537;
 /// What the verifier takes.
 const MAX_RSA_EXPONENT: u64 = (1 << 33) - 1;
+/// The last of the 126 primes for moduli of 2048 bits; for longer ones more are used.
+const LAST_ROCA_PRIME: u32 = 701;
 
 #[cfg(test)]
 mod tests {
