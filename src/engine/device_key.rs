@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::credential::{Action, ProvenKey, RequestError, SignedRequest, Ticket, TicketPurpose};
+use crate::engine::open::Prepared;
 use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn};
 use crate::model::{
@@ -45,13 +46,29 @@ impl Engine {
         let now = self.now();
         let (request, challenge) = self.signed_request(request, Action::Auth, now)?;
         let prepared = self.prepare(open, now)?;
-        let mut landing = Landing {
+        let landing = Landing {
             spend: Some((challenge.nonce, remember_until(challenge.expires_at))),
             ..Landing::default()
         };
-        let mut is_charged = false;
+        let mut charge = Charge { address, is_taken: false };
+        let entered = self.enter(&request, prepared, landing, &mut charge, now).await;
+        // A rejection stays charged: whoever shows a spent challenge with new keys is limited too.
+        if charge.is_taken && entered.as_ref().is_err_and(|error| error.rejection().is_none()) {
+            self.0.limits.give_back_sign_up(address);
+        }
+        entered
+    }
+
+    async fn enter(
+        &self,
+        request: &SignedRequest,
+        prepared: Prepared,
+        mut landing: Landing,
+        charge: &mut Charge,
+        now: Timestamp,
+    ) -> Result<SignedIn, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let (account, outcome, admission) = match self.known_key(&request, now).await? {
+            let (account, outcome, admission) = match self.known_key(request, now).await? {
                 Some(Known { outcome: Some(outcome), .. }) => return Err(rejected(outcome).into()),
                 Some(Known { user, key, outcome: None }) => {
                     let account = self.account(user).await?;
@@ -68,10 +85,10 @@ impl Engine {
                     if !self.policy().anonymous.enabled {
                         return Err(Rejection::AnonymousDisabled.into());
                     }
-                    if !is_charged && !self.0.limits.take_sign_up(address, now) {
+                    if !charge.is_taken && !self.0.limits.take_sign_up(charge.address, now) {
                         return Err(Rejection::LimitReached.into());
                     }
-                    is_charged = true;
+                    charge.is_taken = true;
                     let (account, commit) = self.new_guest(&key, now)?;
                     landing.commit = Some(commit);
                     let admission = Admission::to(&account, Method::DeviceKey);
@@ -173,6 +190,12 @@ impl Engine {
         let account = Account::after(None, &commit).ok_or(Error::Contended)?;
         Ok((account, commit))
     }
+}
+
+/// Whether the sign-up of a new key was taken from the limit of its address.
+struct Charge {
+    address: Option<IpAddr>,
+    is_taken: bool,
 }
 
 /// A key that the store knows and that has signed the request at hand.

@@ -34,6 +34,13 @@ impl Limits {
         address.is_none_or(|address| self.anonymous_sign_ups.take(prefix(address), now))
     }
 
+    /// Gives back what was taken for a sign-up that a fault has prevented.
+    pub(super) fn give_back_sign_up(&self, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.anonymous_sign_ups.give_back(prefix(address));
+        }
+    }
+
     /// Takes one try at a password; says whether there was one left. A try that succeeds is given
     /// back, so that parallel tries cannot be more than the limit.
     pub(super) fn take_password(&self, keys: &PasswordKeys, now: Timestamp) -> bool {

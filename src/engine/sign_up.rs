@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::engine::open::Prepared;
 use crate::engine::request::CredentialKind;
 use crate::engine::{
     Credential, Engine, Error, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
@@ -38,6 +39,18 @@ impl Engine {
         if !self.0.limits.take_sign_up(address, now) {
             return Err(Rejection::LimitReached.into());
         }
+        let signed_up = self.sign_up_without_key(prepared, now).await;
+        if signed_up.is_err() {
+            self.0.limits.give_back_sign_up(address);
+        }
+        signed_up
+    }
+
+    async fn sign_up_without_key(
+        &self,
+        prepared: Prepared,
+        now: Timestamp,
+    ) -> Result<SignedIn, Error> {
         let fence = prepared.fence(now);
         for _ in 0..MAX_ATTEMPTS {
             let user = UserId::draw(self.entropy(), now)?;
@@ -143,7 +156,7 @@ impl Engine {
     /// Lets somebody in as a user who stays as it is, and tells of it.
     pub(super) async fn let_in(
         &self,
-        prepared: super::open::Prepared,
+        prepared: Prepared,
         user: crate::model::User,
         admission: Admission,
         mut landing: Landing,

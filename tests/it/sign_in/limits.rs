@@ -7,7 +7,8 @@ use guestpass::rules::Bucket;
 use guestpass::{Credential, Policy, Rejection};
 
 use crate::support::{
-    Device, PASSWORD, World, cookie, email, on_every_backend_with, password, refused, run, seconds,
+    Device, Fault, PASSWORD, World, cookie, email, on_every_backend_with, password, refused, run,
+    seconds,
 };
 
 fn three_sign_ups(policy: &mut Policy) {
@@ -59,6 +60,33 @@ fn sign_ups_of_guests_are_limited_per_address_at_every_door() {
         run(engine.sign_up_anonymously(cookie(), Some(address(2)))).unwrap();
         world.advance(seconds(20));
         run(engine.sign_up_anonymously(cookie(), Some(address(1)))).unwrap();
+    });
+}
+
+/// A sign-up that found no place in the queue of a store, and did nothing, used to count against the
+/// limit all the same: whoever came again each second, as the refusals say, was let in by nobody for
+/// another minute when the load was over.
+#[test]
+fn a_sign_up_that_a_fault_prevents_is_not_charged() {
+    on_every_backend_with(three_sign_ups, |world| {
+        let sign_up = || run(world.engine.sign_up_anonymously(cookie(), Some(address(1))));
+        let by_key = |number: u8| {
+            let request = Device::new(number).request(&world.engine, Action::Auth);
+            run(world.engine.sign_in_with_device_key(&request, cookie(), Some(address(1))))
+        };
+        for number in 0..10 {
+            world.script.fail(Fault::Before, 0);
+            assert!(sign_up().unwrap_err().is_transient());
+            // Its second call looks for the `kid`, and the third is the one that writes.
+            world.script.fail(Fault::Before, 2);
+            assert!(by_key(number).unwrap_err().is_transient());
+        }
+        world.script.rest();
+        sign_up().unwrap();
+        by_key(1).unwrap();
+        sign_up().unwrap();
+        assert_eq!(refused(sign_up()), Rejection::LimitReached);
+        assert_eq!(refused(by_key(2)), Rejection::LimitReached);
     });
 }
 
