@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, properties};
+use crate::{corpus, load, properties};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -38,6 +38,11 @@ const DRILLS: &[Drill] = &[
         name: "scripts",
         unit: "scripts that came to the same in memory, in SQLite and in the model",
         run: corpus::random_scripts,
+    },
+    Drill {
+        name: "challenges",
+        unit: "challenges that nobody answered, and that took neither memory nor space in the file",
+        run: load::endless_challenges,
     },
 ];
 

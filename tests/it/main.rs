@@ -14,6 +14,7 @@ mod durability;
 mod faults;
 mod guestbook;
 mod http;
+mod load;
 mod long;
 mod operator;
 mod promotion;

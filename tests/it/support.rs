@@ -12,6 +12,8 @@ mod world;
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use guestpass::{Error, Rejection};
@@ -25,13 +27,21 @@ pub(crate) use operation::{Operation, Player, operation};
 pub(crate) use probe::{Fault, Script};
 pub(crate) use random::Random;
 pub(crate) use world::{
-    Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password, proven,
-    refresh,
+    Held, PASSWORD, REDIRECT_URI, START, VERIFIER, World, app, code_for, cookie, email, password,
+    proven, refresh,
 };
 
 /// Runs a future to its end on this thread.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     futures_executor::block_on(future)
+}
+
+/// What a future comes to when it is polled once; `None` if it has to wait.
+pub(crate) fn at_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }
 
 /// Why something was refused.
