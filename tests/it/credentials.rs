@@ -3,6 +3,7 @@
 mod key_files;
 mod keyrings;
 mod login_ids;
+mod look_alikes;
 mod passwords;
 mod seals;
 mod signed_requests;
