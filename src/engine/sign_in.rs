@@ -11,11 +11,14 @@ use crate::engine::{
 use crate::model::{Account, Event, EventKind, Method, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::check_guest;
-use crate::rules::{Proof, Rejection, passwords, sign_in};
+use crate::rules::{Admission, Proof, Rejection, passwords, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {
     /// Signs in a regular user.
+    ///
+    /// Whoever comes with a proven identity that its user had never proven takes the user over: the
+    /// password is gone and every session ends, because somebody else may have signed up under it.
     ///
     /// Somebody who is a guest meanwhile follows the policy's `on_conflict`: by `error` nothing changes,
     /// by `login` the guest becomes merged into the user. A guest whose time is over already is no
@@ -44,7 +47,7 @@ impl Engine {
     ) -> Result<SignedIn, Error> {
         let now = self.now();
         let prepared = self.prepare(open, now)?;
-        let (mut owner, proof) = self.prove(&credential, address, now).await?;
+        let (mut owner, mut proof) = self.prove(&credential, address, now).await?;
         let mut landing = Landing { spend: guest.and_then(|guest| guest.spend), ..<_>::default() };
         'guest: {
             let Some(guest) = guest else { break 'guest };
@@ -65,6 +68,9 @@ impl Engine {
                 let on_conflict = self.policy().anonymous.on_conflict;
                 let (commit, admission) =
                     merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
+                if self.take_over(&mut owner, &mut proof, &credential, now).await? {
+                    continue;
+                }
                 landing.open_session = prepared.session(&admission, now);
                 landing.commit = Some(commit);
                 tell_of_sign_in(&mut landing, &owner, proof.method(), now);
@@ -83,9 +89,52 @@ impl Engine {
             }
             return Err(Error::Contended);
         }
-        let admission = sign_in::decide(&owner, &proof, now)?;
+        let admission = self.recognise(&mut owner, proof, &credential, now).await?;
         let outcome = SignInOutcome::SignedIn;
         self.let_in(prepared, owner.user, admission, landing, outcome, now).await
+    }
+
+    /// Admits who has proven by `credential` to be the user of `account`, which the person takes over
+    /// if need be.
+    pub(super) async fn recognise(
+        &self,
+        account: &mut Account,
+        mut proof: Proof,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        sign_in::decide(account, &proof, now)?;
+        self.take_over(account, &mut proof, credential, now).await?;
+        Ok(sign_in::decide(account, &proof, now)?)
+    }
+
+    /// Makes the account that of whoever has proven the identity in `credential`, and says whether it
+    /// was not before. The account and the proof are of its new state then.
+    pub(super) async fn take_over(
+        &self,
+        account: &mut Account,
+        proof: &mut Proof,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        match credential.0 {
+            CredentialKind::Password { .. } => return Ok(false),
+            CredentialKind::Proven(_) => {}
+        }
+        let key = credential.key();
+        let Some(commit) = sign_in::take_over(account, &key, self.fresh_epoch()?, now) else {
+            return Ok(false);
+        };
+        let after = Account::after(Some(account), &commit).ok_or(Error::Contended)?;
+        let mut landing = Landing { commit: Some(commit), ..Landing::default() };
+        match self.land(&mut landing).await? {
+            Landed::Whole => {}
+            Landed::Stale | Landed::Held => return Err(Error::Contended),
+        }
+        self.supersede(account.user.id, account.user.epoch);
+        *account = after;
+        *proof = Proof::assertion(account, proof.method(), None);
+        Ok(true)
     }
 
     /// Proves, by `credential`, to be the user that it belongs to.

@@ -39,7 +39,7 @@ pub enum EventKind {
         /// The user that it turned out to be.
         into: UserId,
     },
-    /// The user has another password.
+    /// The user has another password, or none any more.
     PasswordChanged,
     /// The operator locked the user out.
     Disabled,
