@@ -55,17 +55,26 @@ fn ask(request: http::request::Builder, headers: &HeaderMap, body: &str) -> Requ
     request
 }
 
-/// The values of all cookies of this name, read by the letter of RFC 6265, section 5.4.
+/// The values of all cookies of this name, byte by byte as RFC 6265, section 5.2, strips and compares
+/// them: what is a part of the name to a browser is one here.
 fn sessions<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
     let mut values = Vec::new();
     for line in headers.get_all("cookie") {
         for crumb in line.as_bytes().split(|&byte| byte == b';') {
             let Some(at) = crumb.iter().position(|&byte| byte == b'=') else { continue };
             let is_text = std::str::from_utf8(crumb).is_ok();
-            if is_text && crumb[..at].trim_ascii() == name.as_bytes() {
-                values.push(crumb[at + 1..].trim_ascii());
+            if is_text && stripped(&crumb[..at]) == name.as_bytes() {
+                values.push(stripped(&crumb[at + 1..]));
             }
         }
     }
     values
+}
+
+/// Without the spaces and tabs at both ends.
+fn stripped(bytes: &[u8]) -> &[u8] {
+    let is_part = |byte: &u8| !b" \t".contains(byte);
+    let Some(first) = bytes.iter().position(is_part) else { return &[] };
+    let last = bytes.iter().rposition(is_part).unwrap_or(first);
+    &bytes[first..=last]
 }

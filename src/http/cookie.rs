@@ -123,15 +123,27 @@ impl Cookies {
     }
 }
 
-/// Names and values of a request's cookies. Those that are not text are not ours.
+/// Names and values of a request's cookies. Those that are not text are not ours, nor those whose name is
+/// no token (RFC 6265, section 4.1.1).
+///
+/// Only what browsers strip is stripped. They take any other white space for a part of the name, so that
+/// `__Host-` behind it is no prefix to them, and a neighbouring host may set the cookie.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let crumbs = headers.get_all(COOKIE).iter().flat_map(|header| {
         header.as_bytes().split(|&byte| byte == b';').filter_map(|crumb| str::from_utf8(crumb).ok())
     });
     crumbs
         .filter_map(|crumb| crumb.split_once('='))
-        .map(|(name, value)| (name.trim(), value.trim()))
+        .map(|(name, value)| (name.trim_matches(WHITE_SPACE), value.trim_matches(WHITE_SPACE)))
+        .filter(|(name, _)| name.bytes().all(is_token))
 }
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 6265, section 5.2.
+const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
 const SESSION: &str = "session";
 const SAME_SITE_STRICT: &str = "same_site_strict";
@@ -209,6 +221,21 @@ mod tests {
             cookies.session(&headers(&["=session=a", "Session=a", "session"])),
             Found::Nothing
         );
+    }
+
+    #[test]
+    fn a_name_that_is_no_token_is_none_of_ours() {
+        let cookies = cookies(|_| {});
+        let flows = |line: &str| {
+            let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+            cookies.flows(&HeaderMap::from_iter([(COOKIE, line)])).len()
+        };
+        assert_eq!(flows("\t flow_ab \t=\t ticket "), 1);
+        for name in
+            ["flow_a b", "flow_ab\u{a0}", "\u{2000}flow_ab", "flow_é", "flow_\"", "flow_a,b"]
+        {
+            assert_eq!(flows(&format!("{name}=ticket")), 0, "{name:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use super::site::{Browser, Site, bare, get, with, with_bearer};
+use super::site::{Browser, Site, bare, get, json, with, with_bearer};
 
 fn error(answer: &super::site::Answer) -> (u16, String) {
     let (status, code, _) = answer.error();
@@ -100,4 +100,27 @@ async fn over_https_a_cookie_without_its_prefix_is_not_read() {
     assert_eq!(ask(&cookie).await.status, StatusCode::OK);
     let bare = cookie.strip_prefix("__Host-").unwrap();
     assert_eq!(ask(bare).await.status, StatusCode::UNAUTHORIZED);
+}
+
+/// A browser takes `\u{2000}__Host-session` for a name without a prefix, and so lets any neighbouring
+/// host set it. Read with all white space of Unicode trimmed off, it was `__Host-session`: whoever had
+/// one of the neighbours could plant a session of his own.
+#[tokio::test]
+async fn a_neighbour_s_cookie_is_not_taken_for_one_bound_to_the_host() {
+    let site = Site::with(|policy| policy.public_origin = "https://auth.example.com".into());
+    let mut attacker = Browser::new(&site);
+    let sign_up = json("/api/anonymous_user/signup", r#"{"session_type":"cookie"}"#);
+    attacker.ask(with(sign_up, "origin", "https://auth.example.com")).await;
+    let pair = format!("__Host-session={}", attacker.cookies["__Host-session"]);
+    let status = async |line: &str| {
+        let mut request = get("/oauth2/userinfo");
+        let line = http::HeaderValue::from_bytes(line.as_bytes()).unwrap();
+        request.headers_mut().append("cookie", line);
+        site.ask(request).await.status
+    };
+    assert_eq!(status(&format!("\t {pair} \t")).await, StatusCode::OK);
+    for space in ["\u{2000}", "\u{a0}", "\u{85}", "\u{3000}"] {
+        let refused = status(&format!("{space}{pair}")).await;
+        assert_eq!(refused, StatusCode::UNAUTHORIZED, "{space:?}");
+    }
 }
