@@ -1,6 +1,6 @@
 //! `/oauth2/end_session`: logs a browser out.
 
-use http::header::SET_COOKIE;
+use http::header::{HeaderMap, HeaderName, SET_COOKIE};
 
 use super::Http;
 use super::answer::{self, Failure, Response};
@@ -45,10 +45,9 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     let hinted = fields.get("id_token_hint").and_then(|hint| named_by(http, hint));
     // Elsewhere a page can make a browser come here, but cannot know the ID token, and the strict
     // cookie stays behind.
-    if is_confirmed
-        || (user.is_some() && hinted == user)
-        || http.site().cookies.is_same_site(call.headers())
-    {
+    let is_own_wish =
+        (user.is_some() && hinted == user) || http.site().cookies.is_same_site(call.headers());
+    if is_confirmed || is_own_wish && is_visit(call.headers()) {
         http.engine().sign_out(&token).await.map_err(problem)?;
         return Ok(leave(http, &target));
     }
@@ -58,6 +57,19 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
         state: fields.get("state"),
     });
     Ok(http.page(http::StatusCode::OK, &page, Some(&target)))
+}
+
+/// Whether somebody goes here, as far as the browser says. An image, a frame or a script of a page loads
+/// with the same cookies, and some browsers and proxies load what a person may click next.
+fn is_visit(headers: &HeaderMap) -> bool {
+    let is_for_a_tab = match headers.get(FETCH_MODE) {
+        // An old browser, which does not say.
+        None => true,
+        Some(mode) => {
+            mode == "navigate" && headers.get(FETCH_DEST).is_some_and(|dest| dest == "document")
+        }
+    };
+    is_for_a_tab && [SEC_PURPOSE, PURPOSE].iter().all(|name| !headers.contains_key(name))
 }
 
 /// The user whom an ID token of ours names.
@@ -100,3 +112,9 @@ fn problem(error: Error) -> Problem {
         Failure::Broken(cause) => Problem::Broken(cause),
     }
 }
+
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// Sent only with what is loaded ahead of time, as is the other one by older browsers.
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");

@@ -9,6 +9,13 @@ fn target(parameters: &[(&str, &str)]) -> String {
     format!("/oauth2/end_session?{query}")
 }
 
+async fn id_token(browser: &mut Browser<'_>) -> String {
+    let grant = "urn:authgear:params:oauth:grant-type:id-token";
+    let fields = [("grant_type", grant), ("client_id", "web")];
+    let answer = browser.ask(form("/oauth2/token", &fields)).await;
+    answer.json()["id_token"].as_str().unwrap().to_owned()
+}
+
 const BACK: (&str, &str) = ("post_logout_redirect_uri", LOGGED_OUT_URI);
 
 #[tokio::test]
@@ -65,12 +72,6 @@ async fn the_user_s_own_id_token_stands_for_the_question() {
     let mut browser = Browser::new(&site);
     browser.become_guest().await;
     browser.cookies.remove("same_site_strict");
-    let id_token = async |browser: &mut Browser<'_>| {
-        let grant = "urn:authgear:params:oauth:grant-type:id-token";
-        let fields = [("grant_type", grant), ("client_id", "web")];
-        let answer = browser.ask(form("/oauth2/token", &fields)).await;
-        answer.json()["id_token"].as_str().unwrap().to_owned()
-    };
     let mut other = Browser::new(&site);
     other.become_guest().await;
     let theirs = id_token(&mut other).await;
@@ -128,4 +129,41 @@ async fn a_dead_session_s_cookie_is_taken_away() {
     let answer = site.ask(request).await;
     assert_eq!(answer.location(), LOGGED_OUT_URI);
     assert_eq!(answer.set_cookies().len(), 2);
+}
+
+/// Any page of a neighbouring host could have an image at this address, and browsers load pages before
+/// anybody asks for them: the strict cookie came along, and a guest lost all that it had for good.
+#[tokio::test]
+async fn nobody_is_logged_out_but_by_going_there() {
+    const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
+    const DOCUMENT: (&str, &str) = ("sec-fetch-dest", "document");
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    let own = id_token(&mut browser).await;
+    let no_visits: [&[(&'static str, &str)]; 8] = [
+        &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+        &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+        &[NAVIGATE, ("sec-fetch-dest", "iframe")],
+        &[NAVIGATE],
+        &[NAVIGATE, DOCUMENT, ("sec-purpose", "prefetch")],
+        &[NAVIGATE, DOCUMENT, ("sec-purpose", "prefetch;prerender")],
+        &[NAVIGATE, DOCUMENT, ("purpose", "prefetch")],
+        &[("purpose", "prefetch")],
+    ];
+    let asking = |query: &[(&str, &str)], headers: &[(&'static str, &str)]| {
+        headers
+            .iter()
+            .fold(get(&target(query)), |request, (name, value)| with(request, name, value))
+    };
+    for headers in no_visits {
+        for query in [&[BACK][..], &[BACK, ("id_token_hint", &own)]] {
+            let answer = browser.ask(asking(query, headers)).await;
+            assert_eq!(answer.status, StatusCode::OK, "asked first: {headers:?}");
+            assert_eq!(browser.userinfo().await.status, StatusCode::OK, "{headers:?}");
+        }
+    }
+    let answer = browser.ask(asking(&[BACK], &[NAVIGATE, DOCUMENT])).await;
+    assert_eq!(answer.location(), LOGGED_OUT_URI);
+    assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED);
 }
