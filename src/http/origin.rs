@@ -46,7 +46,9 @@ impl Origins {
     pub(super) fn new(policy: &Policy) -> Self {
         let own = normal(policy.public_origin.as_str());
         let own = own.unwrap_or_else(|| policy.public_origin.as_str().to_owned());
-        let redirects = policy.clients.iter().flat_map(|client| &client.redirect_uris);
+        // What a client may not do for people, a page of it may not do with their cookies.
+        let acting = policy.clients.iter().filter(|client| client.is_first_party_public());
+        let redirects = acting.flat_map(|client| &client.redirect_uris);
         let named = policy.http.allowed_origins.iter().chain(redirects);
         let allowed = named.filter_map(|uri| normal(uri)).chain([own.clone()]).collect();
         Self { own, allowed }

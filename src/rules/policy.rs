@@ -77,7 +77,8 @@ impl<T: Into<String>> From<T> for PublicOrigin {
 pub struct HttpPolicy {
     /// Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
-    /// Origins, beside our own and those of redirect URIs, whose scripts may read answers.
+    /// Origins, beside our own and those of the redirect URIs of clients that may act for people, whose
+    /// pages may use cookies at the endpoints under `/api` and at a host's own, and read answers.
     pub allowed_origins: Vec<String>,
     /// The `Domain` of cookies: the host of `public_origin` or a parent domain of it. Without it they go
     /// to our own host only, which is safer.

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::site::{Answer, Site, bare, with};
+use super::site::{Answer, Browser, Site, bare, get, json, with};
 
 const SHARED: [(&str, Method); 6] = [
     ("/api/anonymous_user/signup", Method::POST),
@@ -96,5 +96,24 @@ async fn pages_and_the_resolver_are_for_no_script() {
                 "{path}"
             );
         }
+    }
+}
+
+/// The redirect URIs of every client were listed origins. A partner, which may not act for people, could
+/// read with their cookies who visited its pages, and ask for a code to their account.
+#[tokio::test]
+async fn a_client_that_may_not_act_for_people_lists_no_origin() {
+    const PARTNER: &str = "https://partner.example";
+    for client in [2, 3] {
+        let site = Site::with(|policy| {
+            policy.clients[client].redirect_uris = vec![format!("{PARTNER}/cb")];
+        });
+        let mut browser = Browser::new(&site);
+        browser.become_guest().await;
+        let answer = browser.ask(with(get("/oauth2/userinfo"), "origin", PARTNER)).await;
+        assert_eq!(shared_with(&answer), (None, None));
+        let code = json("/api/anonymous_user/promotion_code", r#"{"session_type":"cookie"}"#);
+        let answer = browser.ask(with(code, "origin", PARTNER)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
     }
 }
