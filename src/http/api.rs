@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, BUSY_SECONDS, Cause, Failure, LIMITED_SECONDS, Response};
 use super::call::Call;
-use super::limits::MAX_FIELD_BYTES;
+use super::limits::{MAX_FIELD_BYTES, MAX_UNKNOWN_NAMED};
 use super::object::Object;
 use crate::rules::Rejection;
 
@@ -260,7 +260,8 @@ impl<'a> Shape<'a> {
                 "details": { "actual": actual, "missing": self.missing },
             }));
         }
-        for name in names().filter(|name| !self.known.contains(name)) {
+        let unknown = names().filter(|name| !self.known.contains(name));
+        for name in unknown.take(MAX_UNKNOWN_NAMED) {
             // The pointer escapes of RFC 6901.
             let pointer = name.replace('~', "~0").replace('/', "~1");
             self.causes.push(json!({ "location": format!("/{pointer}"), "kind": "general" }));

@@ -15,6 +15,15 @@ pub const MAX_FIELDS: usize = 64;
 /// Most bytes of a field's value in a form, query or JSON object.
 pub const MAX_FIELD_BYTES: usize = 8 * 1024;
 
+/// Most properties of a JSON object that an endpoint takes.
+pub const MAX_PROPERTIES: usize = 64;
+
+/// Most bytes of the name of one.
+pub const MAX_PROPERTY_NAME_BYTES: usize = 64;
+
+/// Most properties that the answer to a wrong body names as unknown.
+pub const MAX_UNKNOWN_NAMED: usize = 8;
+
 /// Most levels of arrays and objects in a JSON body.
 pub const MAX_JSON_DEPTH: usize = 8;
 

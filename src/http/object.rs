@@ -5,12 +5,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::limits::MAX_JSON_DEPTH;
+use super::limits::{MAX_JSON_DEPTH, MAX_PROPERTIES, MAX_PROPERTY_NAME_BYTES};
 
 /// The properties of a JSON object, in the order in which they came.
 pub(super) struct Object(Vec<(String, Value)>);
 
-/// The body is no JSON, or nested too deeply.
+/// The body is no JSON, nested too deeply, or an object with more or longer names than any of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotJson;
 
@@ -55,6 +55,9 @@ impl<'de> Visitor<'de> for Properties {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut properties: Vec<(String, Value)> = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if properties.len() == MAX_PROPERTIES || MAX_PROPERTY_NAME_BYTES < name.len() {
+                return Err(serde::de::Error::custom("no object of ours is as large"));
+            }
             // Of two values one program reads the first and the next program the second.
             if properties.iter().any(|(other, _)| *other == name) {
                 return Err(serde::de::Error::custom("a property is given more than once"));
@@ -99,6 +102,18 @@ mod tests {
         for wrong in [&b""[..], b"{", b"{}{}", b"{'a':1}", b"\xff", b"{\"a\":1,\"a\":2}"] {
             assert!(Object::parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_number_of_properties_and_the_length_of_a_name_have_limits() {
+        let object = |count: usize, length: usize| {
+            let property = |number| format!("\"{number:0>length$}\":1");
+            let properties: Vec<String> = (0..count).map(property).collect();
+            Object::parse(format!("{{{}}}", properties.join(",")).as_bytes()).is_ok()
+        };
+        assert!(object(MAX_PROPERTIES, MAX_PROPERTY_NAME_BYTES));
+        assert!(!object(MAX_PROPERTIES + 1, 3));
+        assert!(!object(1, MAX_PROPERTY_NAME_BYTES + 1));
     }
 
     #[test]
