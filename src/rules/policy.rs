@@ -315,7 +315,8 @@ impl Policy {
         if let Some(domain) = &self.http.cookie_domain
             && !is_within(host(self.public_origin.as_str()), domain)
         {
-            let problem = "must be the host of public_origin or a parent domain of it";
+            let problem =
+                "must be the host of public_origin, or a parent domain of it with a dot in it";
             return Err(PolicyError::new("http.cookie_domain", problem));
         }
         check_lifetime("session.lifetime_seconds", self.session.lifetime_seconds)?;
@@ -465,8 +466,8 @@ fn host(origin: &str) -> &str {
 fn is_within(host: &str, domain: &str) -> bool {
     let domain = domain.to_ascii_lowercase();
     let is_parent = host.strip_suffix(&domain).is_some_and(|below| below.ends_with('.'));
-    // An address has no parents.
-    host == domain || is_parent && host.parse::<IpAddr>().is_err()
+    // An address has no parents, and no host may set cookies for a domain as wide as `com`.
+    host == domain || is_parent && domain.contains('.') && host.parse::<IpAddr>().is_err()
 }
 
 fn check_lifetime(key: &str, seconds: u64) -> Result<(), PolicyError> {
@@ -563,6 +564,8 @@ mod tests {
             (origin, "www.auth.example.com"),
             (origin, "ample.com"),
             (origin, "example.com."),
+            (origin, "com"),
+            ("http://app.localhost:3000", "localhost"),
             ("http://localhost:3000", "example.com"),
             ("http://10.0.0.1", "0.0.1"),
             ("http://[::1]:3000", "1"),
