@@ -87,8 +87,11 @@ impl OAuthError {
                 Rejection::SessionUnknown | Rejection::SessionExpired => {
                     unauthorized("invalid_grant", "invalid session")
                 }
-                // The client may hold a newer credential: the one that ended this.
+                // The client may hold a newer credential: the one that ended this. One that the policy
+                // does not have may be there again tomorrow.
                 Rejection::SessionSuperseded
+                | Rejection::ClientUnknown
+                | Rejection::ClientNotAllowed
                 | Rejection::AccessTokenExpired
                 | Rejection::AccessTokenInvalid
                 | Rejection::AlreadyPromoted
@@ -102,8 +105,6 @@ impl OAuthError {
                 }
                 Rejection::LimitReached => Self::limited(),
                 Rejection::ClientMismatch => Self::mismatch(),
-                Rejection::ClientUnknown => Self::client_unknown(),
-                Rejection::ClientNotAllowed => Self::client_not_allowed(),
                 Rejection::AnonymousDisabled
                 | Rejection::NotAnonymous
                 | Rejection::DeviceKeyNeeded

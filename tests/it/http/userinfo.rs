@@ -1,7 +1,11 @@
 //! The userinfo endpoint.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use guestpass::credential::Keyring;
+use guestpass::model::SystemEntropy;
+use guestpass::store::memory::MemoryBackend;
 use http::{Method, StatusCode};
 
 use super::site::{Browser, Site, bare, get, json, with, with_bearer};
@@ -123,4 +127,20 @@ async fn a_neighbour_s_cookie_is_not_taken_for_one_bound_to_the_host() {
         let refused = status(&format!("{space}{pair}")).await;
         assert_eq!(refused, StatusCode::UNAUTHORIZED, "{space:?}");
     }
+}
+
+/// It was answered with 400, which no host's handler is told to expect of an extractor, and no client
+/// takes for a token that is not accepted.
+#[tokio::test]
+async fn a_session_of_a_client_that_is_gone_is_an_invalid_token() {
+    let backend = Arc::new(MemoryBackend::new());
+    let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+    let before = Site::with_keyring(Arc::clone(&backend), keyring.clone(), |_| {});
+    let guest = before.guest().await;
+    let after = Site::with_keyring(backend, keyring, |policy| {
+        policy.clients.remove(0);
+    });
+    assert_eq!(error(&after.userinfo(&guest.access).await), (401, "invalid_token".to_owned()));
+    let (parts, _) = with_bearer(get("/hello"), &guest.access).into_parts();
+    assert_eq!(after.http.any_user(&parts).await.unwrap_err().status(), StatusCode::UNAUTHORIZED);
 }
