@@ -25,7 +25,11 @@ use crate::support::{START, at_once};
 pub(crate) use challenges::endless_challenges;
 
 /// A site over a backend that hashes like this.
-fn site(backend: impl Backend, hasher: HasherOptions, change: impl FnOnce(&mut Policy)) -> Site {
+pub(crate) fn site(
+    backend: impl Backend,
+    hasher: HasherOptions,
+    change: impl FnOnce(&mut Policy),
+) -> Site {
     let mut policy = policy();
     change(&mut policy);
     let clock = ManualClock::at(START);
@@ -67,7 +71,7 @@ fn address(number: usize) -> IpAddr {
 }
 
 /// How often something has happened.
-async fn count(site: &Site, kind: fn(&EventKind) -> bool) -> usize {
+pub(crate) async fn count(site: &Site, kind: fn(&EventKind) -> bool) -> usize {
     let (mut after, mut count) = (EventCursor::START, 0);
     loop {
         let events = site.engine().events(after, u32::MAX).await.unwrap();

@@ -12,6 +12,7 @@ mod corpus;
 mod credentials;
 mod device_keys;
 mod durability;
+mod enumeration;
 mod faults;
 mod guestbook;
 mod http;
