@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, load, properties};
+use crate::{corpus, load, lost_replies, properties};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -43,6 +43,11 @@ const DRILLS: &[Drill] = &[
         name: "challenges",
         unit: "challenges that nobody answered, and that took neither memory nor space in the file",
         run: load::endless_challenges,
+    },
+    Drill {
+        name: "lost replies",
+        unit: "replies, of which 5 in 100 were lost, and with them no user",
+        run: lost_replies::lost_replies,
     },
 ];
 

@@ -18,6 +18,7 @@ mod guestbook;
 mod http;
 mod load;
 mod long;
+mod lost_replies;
 mod operator;
 mod promotion;
 mod properties;

@@ -282,6 +282,12 @@ impl<'a> Browser<'a> {
     pub(crate) async fn ask(&mut self, request: Request<Vec<u8>>) -> Answer {
         let request = self.dress(request);
         let answer = self.site.ask(request).await;
+        self.keep(&answer);
+        answer
+    }
+
+    /// Keeps the cookies that an answer sets.
+    pub(crate) fn keep(&mut self, answer: &Answer) {
         for line in answer.set_cookies() {
             let (pair, flags) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -291,7 +297,6 @@ impl<'a> Browser<'a> {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        answer
     }
 
     /// The request with this browser's cookies.
