@@ -54,6 +54,7 @@
 //! | issue tokens | [`Engine::access_token`], [`Engine::refresh`], [`Engine::id_token`] |
 //! | list and end sessions | [`Engine::sessions`], [`Engine::sign_out`], [`Engine::sign_out_all`] |
 //! | change passwords | [`Engine::change_password`], [`Engine::set_password`] |
+//! | note that a login ID was proven | [`Engine::confirm_identity`] |
 //! | look after users | [`Engine::disable`], [`Engine::enable`], [`Engine::delete`] |
 //! | follow what happens | [`Engine::events`], then [`Engine::forget_events`] |
 //! | let go of what has ended | [`Engine::sweep`], from time to time |

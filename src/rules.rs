@@ -11,6 +11,7 @@ pub(crate) mod passwords;
 mod policy;
 pub(crate) mod promotion;
 mod proof;
+pub(crate) mod proving;
 mod rejection;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;

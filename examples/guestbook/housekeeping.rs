@@ -58,6 +58,8 @@ fn change(event: &Event) -> Option<Change> {
         | EventKind::SignedUp
         | EventKind::SignedIn { .. }
         | EventKind::PasswordChanged
+        | EventKind::PasswordRemoved
+        | EventKind::IdentityProven
         | EventKind::Disabled
         | EventKind::Enabled
         | EventKind::KeyRefused { .. } => None,

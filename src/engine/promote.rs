@@ -10,7 +10,7 @@ use crate::engine::{
 use crate::model::{Account, IdentityKey, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::{self, became, check_guest};
-use crate::rules::{Admission, OnConflict, Rejection};
+use crate::rules::{Admission, OnConflict, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {
@@ -105,7 +105,7 @@ impl Engine {
         landing: Landing,
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
-        let (mut owner, proof) = match self.prove(asked.credential, asked.address, now).await {
+        let (owner, proof) = match self.prove(asked.credential, asked.address, now).await {
             Ok(proven) => proven,
             Err(Error::Rejected(Rejection::Denied)) => {
                 let is_merged = !asked.account.user.is_alive();
@@ -115,7 +115,7 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        let admission = self.recognise(&mut owner, proof, asked.credential, now).await?;
+        let admission = sign_in::decide(&owner, &proof, now)?;
         let outcome = SignInOutcome::SignedIn;
         self.let_in(prepared, owner.user, admission, landing, outcome, now).await
     }
@@ -135,7 +135,7 @@ impl Engine {
             OnConflict::Error => return Err(Rejection::IdentityTaken.into()),
             OnConflict::Login => {}
         }
-        let (mut owner, mut proof) = match self.prove(step.credential, step.address, now).await {
+        let (owner, proof) = match self.prove(step.credential, step.address, now).await {
             Ok(proven) => proven,
             // It may be nobody's any more by now, and then it is not for its owner to be proven.
             Err(error) if self.is_anybodys(&step.credential.key()).await? => return Err(error),
@@ -148,9 +148,6 @@ impl Engine {
             owner_proof: &proof,
         };
         let (commit, admission) = merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
-        if self.take_over(&mut owner, &mut proof, step.credential, now).await? {
-            return Ok(None);
-        }
         landing.open_session = prepared.session(&admission, now);
         landing.commit = Some(commit);
         tell_of_sign_in(landing, &owner, proof.method(), now);

@@ -58,9 +58,7 @@ impl Credential {
 
     pub(super) fn key(&self) -> IdentityKey {
         match &self.0 {
-            CredentialKind::Password { login_id, .. } => {
-                IdentityKey::LoginId { kind: login_id.kind(), key: login_id.key().to_owned() }
-            }
+            CredentialKind::Password { login_id, .. } => login_id.into(),
             CredentialKind::Proven(identity) => identity.key(),
         }
     }
@@ -92,13 +90,19 @@ impl Guest {
     }
 }
 
-/// A ticket as it is given away.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A ticket as it is given away. Whoever has its text may use it, so it prints without.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Issued {
     /// The text of the ticket.
     pub text: String,
     /// From when on it is refused.
     pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Issued([redacted], until {:?})", self.expires_at)
+    }
 }
 
 /// Somebody whose session was found good.

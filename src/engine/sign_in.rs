@@ -11,18 +11,19 @@ use crate::engine::{
 use crate::model::{Account, Event, EventKind, Method, Timestamp};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::check_guest;
-use crate::rules::{Admission, Proof, Rejection, passwords, sign_in};
+use crate::rules::{OnConflict, Proof, Rejection, passwords, proving, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {
     /// Signs in a regular user.
     ///
-    /// Whoever comes with a proven identity that its user had never proven takes the user over: the
-    /// password is gone and every session ends, because somebody else may have signed up under it.
-    ///
     /// Somebody who is a guest meanwhile follows the policy's `on_conflict`: by `error` nothing changes,
     /// by `login` the guest becomes merged into the user. A guest whose time is over already is no
     /// matter.
+    ///
+    /// A proven identity that the user had only claimed until now may have been claimed by somebody else:
+    /// the password that was set with it and every session end first ([`Engine::confirm_identity`] is for
+    /// a user who is signed in).
     ///
     /// # Errors
     ///
@@ -47,7 +48,7 @@ impl Engine {
     ) -> Result<SignedIn, Error> {
         let now = self.now();
         let prepared = self.prepare(open, now)?;
-        let (mut owner, mut proof) = self.prove(&credential, address, now).await?;
+        let (mut owner, mut proof) = self.show(&credential, address, now).await?;
         let mut landing = Landing { spend: guest.and_then(|guest| guest.spend), ..<_>::default() };
         'guest: {
             let Some(guest) = guest else { break 'guest };
@@ -59,18 +60,20 @@ impl Engine {
                 if check_guest(&account, &guest.proof, now).is_err() {
                     break 'guest;
                 }
+                let on_conflict = self.policy().anonymous.on_conflict;
+                match on_conflict {
+                    OnConflict::Error => return Err(Rejection::IdentityTaken.into()),
+                    OnConflict::Login => {}
+                }
+                (owner, proof) = self.take_over(&credential, owner, proof, now).await?;
                 let parties = Parties {
                     guest: &account,
                     guest_proof: &guest.proof,
                     owner: &owner,
                     owner_proof: &proof,
                 };
-                let on_conflict = self.policy().anonymous.on_conflict;
                 let (commit, admission) =
                     merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
-                if self.take_over(&mut owner, &mut proof, &credential, now).await? {
-                    continue;
-                }
                 landing.open_session = prepared.session(&admission, now);
                 landing.commit = Some(commit);
                 tell_of_sign_in(&mut landing, &owner, proof.method(), now);
@@ -89,56 +92,58 @@ impl Engine {
             }
             return Err(Error::Contended);
         }
-        let admission = self.recognise(&mut owner, proof, &credential, now).await?;
+        (owner, proof) = self.take_over(&credential, owner, proof, now).await?;
+        let admission = sign_in::decide(&owner, &proof, now)?;
         let outcome = SignInOutcome::SignedIn;
         self.let_in(prepared, owner.user, admission, landing, outcome, now).await
     }
 
-    /// Admits who has proven by `credential` to be the user of `account`, which the person takes over
-    /// if need be.
-    pub(super) async fn recognise(
+    /// Proves, by `credential`, to be the user that it belongs to, and has that user to itself.
+    pub(super) async fn prove(
         &self,
-        account: &mut Account,
-        mut proof: Proof,
         credential: &Credential,
+        address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Admission, Error> {
-        sign_in::decide(account, &proof, now)?;
-        self.take_over(account, &mut proof, credential, now).await?;
-        Ok(sign_in::decide(account, &proof, now)?)
+    ) -> Result<(Account, Proof), Error> {
+        let (account, proof) = self.show(credential, address, now).await?;
+        self.take_over(credential, account, proof, now).await
     }
 
-    /// Makes the account that of whoever has proven the identity in `credential`, and says whether it
-    /// was not before. The account and the proof are of its new state then.
-    pub(super) async fn take_over(
+    /// Takes the account from whoever had only claimed the identity that `credential` has proven.
+    async fn take_over(
         &self,
-        account: &mut Account,
-        proof: &mut Proof,
         credential: &Credential,
+        mut account: Account,
+        proof: Proof,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<(Account, Proof), Error> {
         match credential.0 {
-            CredentialKind::Password { .. } => return Ok(false),
+            CredentialKind::Password { .. } => return Ok((account, proof)),
             CredentialKind::Proven(_) => {}
         }
         let key = credential.key();
-        let Some(commit) = sign_in::take_over(account, &key, self.fresh_epoch()?, now) else {
-            return Ok(false);
-        };
-        let after = Account::after(Some(account), &commit).ok_or(Error::Contended)?;
-        let mut landing = Landing { commit: Some(commit), ..Landing::default() };
-        match self.land(&mut landing).await? {
-            Landed::Whole => {}
-            Landed::Stale | Landed::Held => return Err(Error::Contended),
+        for _ in 0..MAX_ATTEMPTS {
+            if !proving::is_only_claimed(&account, &key) {
+                let proof = Proof::assertion(&account, Method::ProvenIdentity, None);
+                return Ok((account, proof));
+            }
+            if let Some(commit) = proving::take_over(&account, &key, self.fresh_epoch()?, now) {
+                let mut landing = Landing { commit: Some(commit), ..Landing::default() };
+                match self.land(&mut landing).await? {
+                    Landed::Whole => self.supersede(account.user.id, account.user.epoch),
+                    Landed::Stale | Landed::Held => {}
+                }
+            }
+            account = match self.backend().users().load(Lookup::Identity(&key)).await? {
+                Some(account) => account,
+                None => return Err(Rejection::UserUnknown.into()),
+            };
         }
-        self.supersede(account.user.id, account.user.epoch);
-        *account = after;
-        *proof = Proof::assertion(account, proof.method(), None);
-        Ok(true)
+        Err(Error::Contended)
     }
 
-    /// Proves, by `credential`, to be the user that it belongs to.
-    pub(super) async fn prove(
+    /// Shows a credential; whose it is, and the proof.
+    async fn show(
         &self,
         credential: &Credential,
         address: Option<IpAddr>,

@@ -9,7 +9,7 @@ use crate::engine::{
 };
 use crate::model::{Account, Method, ProvenIdentity, Timestamp, UserId};
 use crate::rules::sign_up::{self, Anchor};
-use crate::rules::{Admission, Claim, Rejection};
+use crate::rules::{Admission, Claim, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {
@@ -78,7 +78,7 @@ impl Engine {
     /// Signs up a regular user, who was no guest before.
     ///
     /// Asking twice is asking once: whoever proves to be the user that has the identity already, by the
-    /// same credential, is signed in, and takes it over as with [`sign_in`](Self::sign_in).
+    /// same credential, is signed in.
     ///
     /// # Errors
     ///
@@ -107,9 +107,9 @@ impl Engine {
         let mut claim = None;
         for _ in 0..MAX_ATTEMPTS {
             if self.backend().users().load(Lookup::Identity(&key)).await?.is_some() {
-                let (mut account, proof) =
+                let (account, proof) =
                     self.prove(&credential, address, now).await.map_err(taken_if_denied)?;
-                let admission = self.recognise(&mut account, proof, &credential, now).await?;
+                let admission = sign_in::decide(&account, &proof, now)?;
                 let landing = Landing::default();
                 let outcome = SignInOutcome::SignedIn;
                 return self.let_in(prepared, account.user, admission, landing, outcome, now).await;

@@ -191,7 +191,7 @@ async fn populate(path: &Path) -> Vec<Person> {
 
     let key = |text: &str| {
         let login_id = email(text);
-        IdentityKey::LoginId { kind: login_id.kind(), key: login_id.key().to_owned() }
+        IdentityKey::from(&login_id)
     };
     let person = |id, identity, device, token: Option<&SessionToken>| Person {
         id,

@@ -158,6 +158,7 @@ impl From<Rejection> for ApiError {
             | Rejection::PasswordTooShort
             | Rejection::PasswordTooLong
             | Rejection::NoPassword
+            | Rejection::NoLoginId
             | Rejection::UserUnknown => Self::invalid("invalid request"),
         }
     }

@@ -246,6 +246,7 @@ fn refusal(error: Error) -> Refusal {
             | Rejection::PasswordTooShort
             | Rejection::PasswordTooLong
             | Rejection::NoPassword
+            | Rejection::NoLoginId
             | Rejection::UserUnknown => Refusal::invalid("invalid login_hint"),
         },
         Failure::Later(cause) => Refusal {

@@ -166,7 +166,10 @@ impl Visit<'_> {
     fn alert(&self, rejection: Rejection) -> Alert {
         let policy = self.http.engine().policy();
         match rejection {
-            Rejection::Denied | Rejection::UserUnknown | Rejection::NoPassword => match self.kind {
+            Rejection::Denied
+            | Rejection::UserUnknown
+            | Rejection::NoPassword
+            | Rejection::NoLoginId => match self.kind {
                 Kind::LogIn => Alert::Denied,
                 // Somebody has the e-mail address, with another password.
                 Kind::SignUp => Alert::EmailTakenLogIn,

@@ -115,7 +115,8 @@ impl OAuthError {
                 | Rejection::ActionMismatch
                 | Rejection::PasswordTooShort
                 | Rejection::PasswordTooLong
-                | Rejection::NoPassword => Self::invalid_request("invalid request"),
+                | Rejection::NoPassword
+                | Rejection::NoLoginId => Self::invalid_request("invalid request"),
             },
             Failure::Later(cause) => Self::later(cause),
             Failure::Broken(cause) => Self::broken(cause),
@@ -157,7 +158,8 @@ impl OAuthError {
                 | Rejection::IdentityTaken
                 | Rejection::PasswordTooShort
                 | Rejection::PasswordTooLong
-                | Rejection::NoPassword => Self::invalid_request("invalid request"),
+                | Rejection::NoPassword
+                | Rejection::NoLoginId => Self::invalid_request("invalid request"),
             },
             Failure::Later(cause) => Self::later(cause),
             Failure::Broken(cause) => Self::broken(cause),

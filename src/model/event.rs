@@ -39,8 +39,13 @@ pub enum EventKind {
         /// The user that it turned out to be.
         into: UserId,
     },
-    /// The user has another password, or none any more.
+    /// The user has another password.
     PasswordChanged,
+    /// The user has no password any more: somebody else has proven the identity that whoever set the
+    /// password had only claimed.
+    PasswordRemoved,
+    /// An identity of the user was proven that was only claimed until then.
+    IdentityProven,
     /// The operator locked the user out.
     Disabled,
     /// The operator let the user in again.

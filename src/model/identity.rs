@@ -1,5 +1,7 @@
 //! Identities: what makes a user findable, and what sets an anonymous user apart.
 
+use std::fmt;
+
 use crate::model::device_key::DeviceKey;
 use crate::model::login_id::{LoginId, LoginIdType};
 use crate::model::time::Timestamp;
@@ -20,9 +22,7 @@ impl Identity {
     pub fn key(&self) -> IdentityKey {
         match &self.kind {
             IdentityKind::Anonymous { .. } => IdentityKey::Anonymous,
-            IdentityKind::LoginId(login_id) => {
-                IdentityKey::LoginId { kind: login_id.kind(), key: login_id.key().to_owned() }
-            }
+            IdentityKind::LoginId(login_id) => login_id.into(),
             IdentityKind::OAuth { issuer, subject } => {
                 IdentityKey::OAuth { issuer: issuer.clone(), subject: subject.clone() }
             }
@@ -51,8 +51,8 @@ pub enum IdentityKind {
     },
 }
 
-/// The name of an identity within a store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The name of an identity within a store. It prints without what it says about a person.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentityKey {
     /// The anonymous identity. A user has at most one; it finds nobody.
     Anonymous,
@@ -70,6 +70,22 @@ pub enum IdentityKey {
         /// The account's `sub` there.
         subject: String,
     },
+}
+
+impl From<&LoginId> for IdentityKey {
+    fn from(login_id: &LoginId) -> Self {
+        Self::LoginId { kind: login_id.kind(), key: login_id.key().to_owned() }
+    }
+}
+
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("Anonymous"),
+            Self::LoginId { kind, .. } => write!(f, "{kind:?}([redacted])"),
+            Self::OAuth { issuer, .. } => write!(f, "OAuth({issuer:?}, [redacted])"),
+        }
+    }
 }
 
 /// Most bytes of an issuer, and of a subject.

@@ -95,8 +95,9 @@ impl LoginId {
         &self.original
     }
 
-    /// The login ID that a store kept; its rows are checked, not normalised again.
-    #[doc(hidden)]
+    /// The login ID that a store kept: `key` and `original` are what [`key`](Self::key) and
+    /// [`as_str`](Self::as_str) gave when it was stored. For stores only; nothing is normalised or
+    /// checked here.
     pub fn from_stored(kind: LoginIdType, key: String, original: String) -> Self {
         Self { kind, key, original }
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Account, Authenticator, AuthenticatorId, AuthenticatorKind, Commit, Event, EventKind, Expect,
-    Identity, IdentityKey, PasswordHash, Standing, Timestamp, User, Write,
+    Identity, IdentityKey, IdentityKind, PasswordHash, Standing, Timestamp, User, Write,
 };
 use crate::rules::sign_in;
 use crate::rules::sign_up::Fresh;
@@ -36,7 +36,8 @@ pub(crate) fn change(
 /// # Errors
 ///
 /// - [`Rejection::UserUnknown`] if the user does not have the identity (any more), or is not regular;
-/// - [`Rejection::Disabled`] if the user is locked out.
+/// - [`Rejection::Disabled`] if the user is locked out;
+/// - [`Rejection::NoLoginId`] if the user has nothing to enter beside a password.
 ///
 /// There are no others.
 pub(crate) fn set(
@@ -53,6 +54,9 @@ pub(crate) fn set(
     if account.user.is_disabled {
         return Err(Rejection::Disabled);
     }
+    if !account.identities.iter().any(|one| matches!(one.kind, IdentityKind::LoginId(_))) {
+        return Err(Rejection::NoLoginId);
+    }
     let next = match account.password() {
         Some((current, _)) => renewed(current, hash, now),
         None => first(fresh.authenticator, hash, now),
@@ -63,7 +67,7 @@ pub(crate) fn set(
 
 /// The commit that keeps the same password under a hash that takes more work. It ends nothing.
 ///
-/// `None` if the proof no longer holds, or was not made with the password.
+/// `None` if the proof no longer holds, or there is no password (any more).
 pub(crate) fn rehash(account: &Account, proof: &Proof, hash: &PasswordHash) -> Option<Commit> {
     if !proof.holds_for(account) || account.user.standing != Standing::Regular {
         return None;

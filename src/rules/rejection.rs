@@ -83,6 +83,9 @@ pub enum Rejection {
     /// The user has no password to change.
     #[error("the user has no password")]
     NoPassword,
+    /// The user has no login ID, so a password would sign nobody in.
+    #[error("the user has no login ID")]
+    NoLoginId,
     /// There is no such user.
     #[error("there is no such user")]
     UserUnknown,
@@ -120,6 +123,7 @@ impl Rejection {
             Self::PasswordTooShort => "password_too_short",
             Self::PasswordTooLong => "password_too_long",
             Self::NoPassword => "no_password",
+            Self::NoLoginId => "no_login_id",
             Self::UserUnknown => "user_unknown",
             Self::LimitReached => "limit_reached",
         }
@@ -150,6 +154,7 @@ impl Rejection {
             | Self::PasswordTooShort
             | Self::PasswordTooLong
             | Self::NoPassword
+            | Self::NoLoginId
             | Self::UserUnknown
             | Self::LimitReached => false,
         }

@@ -55,6 +55,8 @@ pub async fn events_are_read_in_order(store: &dyn UserStore) {
         EventKind::Promoted,
         EventKind::Merged { into: user_id(9) },
         EventKind::PasswordChanged,
+        EventKind::PasswordRemoved,
+        EventKind::IdentityProven,
         EventKind::Disabled,
         EventKind::Enabled,
         EventKind::Deleted,

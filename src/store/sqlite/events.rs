@@ -63,6 +63,8 @@ fn encode(kind: &EventKind) -> (i64, Option<Vec<u8>>) {
         EventKind::Enabled => (8, None),
         EventKind::Deleted => (9, None),
         EventKind::Collected => (10, None),
+        EventKind::PasswordRemoved => (12, None),
+        EventKind::IdentityProven => (13, None),
         EventKind::KeyRefused { thumbprint } => (11, Some(thumbprint.0.to_vec())),
     }
 }
@@ -94,6 +96,8 @@ fn decode(row: &Row<'_>) -> Result<EventKind, StoreError> {
         (11, Some(key)) => <[u8; 32]>::try_from(key)
             .ok()
             .map(|key| EventKind::KeyRefused { thumbprint: Thumbprint(key) }),
+        (12, None) => Some(EventKind::PasswordRemoved),
+        (13, None) => Some(EventKind::IdentityProven),
         _ => None,
     };
     kind.ok_or(StoreError::corrupt("a stored event is of no kind"))

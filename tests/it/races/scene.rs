@@ -290,6 +290,8 @@ impl Scene {
             | EventKind::SignedUp
             | EventKind::Promoted
             | EventKind::PasswordChanged
+            | EventKind::PasswordRemoved
+            | EventKind::IdentityProven
             | EventKind::Disabled
             | EventKind::Enabled
             | EventKind::Deleted

@@ -139,3 +139,16 @@ fn a_password_is_hashed_anew_when_the_policy_asks_for_more_and_nothing_ends() {
         assert!(world.sign_in(password("ada")).is_ok());
     });
 }
+
+/// A password was set that nobody could ever enter, and the user was said to be able to come back by it.
+#[test]
+fn a_user_without_a_login_id_is_given_no_password() {
+    on_every_backend(|world| {
+        let account = || ProvenIdentity::oauth("https://issuer.example", "subject").unwrap();
+        let signed_up =
+            run(world.engine.sign_up(Credential::proven(account()), cookie(), None)).unwrap();
+        let answer = run(world.engine.set_password(account(), NEW));
+        assert_eq!(refused(answer), Rejection::NoLoginId);
+        assert!(!world.user(signed_up.user.id).can_reauthenticate);
+    });
+}

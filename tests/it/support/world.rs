@@ -182,9 +182,7 @@ impl World {
 
     /// Whose e-mail address this is.
     pub(crate) fn owner(&self, name: &str) -> Option<UserId> {
-        let login_id = email(name);
-        let key = IdentityKey::LoginId { kind: login_id.kind(), key: login_id.key().to_owned() };
-        run(self.backend.users().load(Lookup::Identity(&key))).unwrap().map(|found| found.user.id)
+        run(self.engine.find(&IdentityKey::from(&email(name)))).unwrap()
     }
 
     /// All events so far.

@@ -93,6 +93,6 @@ CREATE TABLE events (
     cursor INTEGER PRIMARY KEY AUTOINCREMENT,
     user BLOB NOT NULL CHECK (length(user) = 16),
     at INTEGER NOT NULL,
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 11),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 13),
     detail BLOB
 ) STRICT;
