@@ -1,9 +1,9 @@
 //! Flows: what a browser does on the hosted pages, from the first to the last of them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::credential::{SignedRequest, Subject, TicketPurpose};
+use crate::credential::{MAX_PAYLOAD, SignedRequest, Subject, TicketPurpose};
 use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Guest, Issued};
 use crate::model::{Timestamp, entropy};
@@ -11,8 +11,8 @@ use crate::rules::promotion::check_guest;
 use crate::rules::{GuestProof, Rejection};
 use crate::store::Nonce;
 
-/// What a flow starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a flow starts from. It prints without what it is started by.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum FlowStart<'a> {
     /// Nothing: somebody wants to sign up or log in.
     Plain,
@@ -20,6 +20,16 @@ pub enum FlowStart<'a> {
     PromotionCode(&'a str),
     /// A request for promotion that the device key of an anonymous user has signed.
     SignedRequest(&'a str),
+}
+
+impl fmt::Debug for FlowStart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "Plain",
+            Self::PromotionCode(_) => "PromotionCode([redacted])",
+            Self::SignedRequest(_) => "SignedRequest([redacted])",
+        })
+    }
 }
 
 /// A flow that was just opened.
@@ -87,6 +97,10 @@ impl Engine {
         start: FlowStart<'_>,
         payload: &[u8],
     ) -> Result<OpenedFlow, Error> {
+        // Before anything is spent.
+        if MAX_PAYLOAD < payload.len() {
+            return Err(Error::Credential);
+        }
         let now = self.now();
         let expires_at = now.plus(FLOW_LIFETIME);
         let (nonce, subject) = match start {

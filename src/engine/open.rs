@@ -55,6 +55,11 @@ impl Engine {
                 })
             }
             Open::Code(request) => {
+                // What can't be sealed is refused before anything has landed.
+                if request.nonce.as_ref().is_some_and(|nonce| CodeRequest::MAX_NONCE < nonce.len())
+                {
+                    return Err(Error::Credential);
+                }
                 self.client(&request.client)?;
                 let kind = SessionKind::Refresh(request.client.clone());
                 let lifetime = Lifetime::of(&kind, self.policy())?;
@@ -74,7 +79,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
         if let Prepared::Session { id, kind: SessionKind::Refresh(client), .. } = &prepared {
-            self.end_surplus_sessions(&user, client, *id).await;
+            self.end_surplus_sessions(&user, client, (*id, now)).await;
         }
         let session = prepared.session(admission, now);
         let opened = match (prepared, session) {

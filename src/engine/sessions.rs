@@ -1,5 +1,7 @@
 //! Listing and ending sessions.
 
+use std::time::Duration;
+
 use crate::credential::SessionToken;
 use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS};
 use crate::model::{
@@ -11,8 +13,7 @@ use crate::store::{Landing, MAX_PORTION};
 
 impl Engine {
     /// The live sessions of a user, in the order of their IDs, after `after`, at most `limit` and never
-    /// more than [`MAX_PORTION`]. Sessions that have ended are left out, so there may be fewer though
-    /// more follow; an empty answer is the end.
+    /// more than [`MAX_PORTION`]. If there are fewer than that, no more follow.
     ///
     /// # Errors
     ///
@@ -31,25 +32,24 @@ impl Engine {
         let Some(user) = self.backend().users().user(user).await? else {
             return Err(Rejection::UserUnknown.into());
         };
+        let limit = usize::try_from(limit.min(MAX_PORTION)).unwrap_or(usize::MAX);
+        let mut live = Vec::new();
         let mut after = after;
-        // Whole portions of ended sessions must not look like the end.
-        for _ in 0..MAX_PORTIONS {
-            let limit = limit.clamp(1, MAX_PORTION);
-            let sessions = self.backend().sessions().of_user(user.id, user.epoch, after, limit);
-            let sessions = sessions.await?;
-            let Some(last) = sessions.last() else { break };
+        while live.len() < limit {
+            let portion =
+                self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION);
+            let portion = portion.await?;
+            let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            let live = |session: &Session| match lifetime::check(session, &user, self.policy(), now)
-            {
-                Ok(_) | Err(Rejection::Disabled) => true,
-                Err(_) => false,
-            };
-            let sessions: Vec<Session> = sessions.into_iter().filter(live).collect();
-            if !sessions.is_empty() {
-                return Ok(sessions);
-            }
+            live.extend(portion.into_iter().filter(|session| {
+                match lifetime::check(session, &user, self.policy(), now) {
+                    Ok(_) | Err(Rejection::Disabled) => true,
+                    Err(_) => false,
+                }
+            }));
         }
-        Ok(Vec::new())
+        live.truncate(limit);
+        Ok(live)
     }
 
     /// Ends the session with this token; says whether there was one. A guest without a device key whose
@@ -156,7 +156,7 @@ impl Engine {
         &self,
         user: &User,
         client: &ClientId,
-        opened: SessionId,
+        opened: (SessionId, Timestamp),
     ) {
         let _ended_or_not = self.try_end_surplus_sessions(user, client, opened).await;
     }
@@ -165,27 +165,28 @@ impl Engine {
         &self,
         user: &User,
         client: &ClientId,
-        opened: SessionId,
+        (opened, at): (SessionId, Timestamp),
     ) -> Result<(), Error> {
         let most = self.client(client)?.max_concurrent_session;
         if most == 0 {
             return Ok(());
         }
         let kind = SessionKind::Refresh(client.clone());
-        let mut sessions = Vec::new();
+        let mut earlier = Vec::new();
         let mut after = None;
         for _ in 0..MAX_PORTIONS {
             let portion =
                 self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION).await?;
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            let is_other = |session: &Session| session.kind == kind && session.id != opened;
-            sessions.extend(portion.into_iter().filter(is_other));
+            earlier.extend(portion.into_iter().filter(|session| {
+                session.kind == kind && is_earlier((session.created_at, session.id), (at, opened))
+            }));
         }
-        sessions.sort_by_key(|session| (session.created_at, session.id));
+        earlier.sort_by_key(|session| (session.created_at, session.id));
         let others = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
-        let surplus = sessions.len().saturating_sub(others);
-        for session in sessions.iter().take(surplus) {
+        let surplus = earlier.len().saturating_sub(others);
+        for session in earlier.iter().take(surplus) {
             self.backend().sessions().remove(&session.digest).await?;
         }
         Ok(())
@@ -220,5 +221,16 @@ impl Engine {
     }
 }
 
+/// Whether a session counts as opened before another.
+///
+/// Of two that are opened at once, exactly one counts as the earlier: if each could end the other, both
+/// persons would be let in and neither would have a session. Only a session from a future that no two
+/// clocks differ by was opened before the clock was set back.
+fn is_earlier(session: (Timestamp, SessionId), opened: (Timestamp, SessionId)) -> bool {
+    session < opened || opened.0.plus(CLOCK_SKEW) < session.0
+}
+
+/// Most that the clocks of two processes differ by.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Most portions of sessions that one operation looks through.
 const MAX_PORTIONS: u32 = 64;

@@ -10,7 +10,8 @@ use guestpass::Rejection;
 use guestpass::model::{ClientId, SessionId};
 
 use crate::support::{
-    Device, Held, World, app, cookie, on_every_backend, password, refresh, refused, run, seconds,
+    Device, Held, Place, World, app, cookie, in_every_order, interleave, on_every_backend,
+    password, refresh, refused, run, seconds,
 };
 
 fn in_client(world: &World, client: &str) -> Held {
@@ -213,4 +214,45 @@ fn an_engine_built_anew_over_the_same_backend_knows_the_sessions() {
         let held: Held = run(anew.sign_up(password("ada"), cookie(), None)).unwrap().into();
         assert_eq!(world.ended(&held), None);
     });
+}
+
+/// With a limit of one, 64 ended sessions looked like the end of the list, and whoever looked for a
+/// stranger's session among them did not see it.
+#[test]
+fn live_sessions_are_listed_whatever_number_of_ended_ones_comes_before() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        let short = world.engine_with(|policy| policy.session.lifetime_seconds = 10);
+        for _ in 0..70 {
+            run(short.sign_in(password("ada"), None, cookie(), None)).unwrap();
+        }
+        world.advance(seconds(20));
+        let live = world.sign_in(password("ada")).unwrap();
+        let list = |after, limit| run(world.engine.sessions(ada.user, after, limit)).unwrap();
+        let first = list(None, 1);
+        assert_eq!(first[0].id, ada.session.id);
+        let second = list(Some(first[0].id), 1);
+        assert_eq!(second[0].id, live.session.id);
+        assert_eq!(list(Some(second[0].id), 1), []);
+        assert_eq!(list(None, 0), []);
+    });
+}
+
+/// Each of two sign-ins at once took the other's session for surplus: both were answered, and neither had
+/// a session.
+#[test]
+fn of_two_sign_ins_at_once_the_later_keeps_its_session() {
+    for &place in Place::QUICK {
+        in_every_order(|schedule| {
+            let world = World::with(place, |policy| policy.clients[0].max_concurrent_session = 1);
+            world.regular("ada");
+            world.script.step();
+            let sign_in = || world.engine.sign_in(password("ada"), None, refresh("app"), None);
+            let (one, other) = interleave(schedule, sign_in(), sign_in());
+            world.script.rest();
+            let both = [one, other].map(|signed_in| Held::from(signed_in.unwrap()));
+            let live = both.iter().filter(|held| world.ended(held).is_none()).count();
+            assert_ne!(live, 0, "{place:?} by {schedule:?}");
+        });
+    }
 }

@@ -1,10 +1,13 @@
 //! Authorization codes: bound to what they were issued for, good once and not for long.
 
+use guestpass::credential::MAX_PAYLOAD;
+use guestpass::engine::FlowStart;
 use guestpass::model::{ClientId, Method, SessionKind};
-use guestpass::{CodeRequest, Open, Rejection};
+use guestpass::{CodeRequest, Error, Open, Rejection};
 
 use crate::support::{
-    REDIRECT_URI, VERIFIER, World, app, code_for, on_every_backend, password, refused, run, seconds,
+    Place, REDIRECT_URI, VERIFIER, World, app, code_for, on_every_backend, password, refused, run,
+    seconds,
 };
 
 fn code(world: &World) -> String {
@@ -136,4 +139,48 @@ fn each_part_of_a_codes_binding_counts_by_itself() {
         let answer = run(world.engine.redeem_code(&code, &app(), "a://b", VERIFIER));
         assert_eq!(refused(answer), Rejection::TicketInvalid);
     });
+}
+
+/// The guest was promoted, and then the code could not be sealed: the answer said that nothing had
+/// happened.
+#[test]
+fn a_nonce_that_is_too_long_is_refused_before_anything_happens() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let nonce = Some("n".repeat(CodeRequest::MAX_NONCE + 1));
+        let open = match code_for("app") {
+            Open::Code(request) => Open::Code(CodeRequest { nonce, ..request }),
+            Open::Session(_) => panic!("a code was asked for"),
+        };
+        let shown = world.by_session(&guest);
+        let answer = run(world.engine.promote(&shown, password("ada"), open, None));
+        assert!(matches!(answer, Err(Error::Credential)), "{answer:?}");
+        assert!(world.user(guest.user).is_anonymous());
+        assert_eq!(world.ended(&guest), None);
+    });
+}
+
+#[test]
+fn a_payload_that_is_too_long_spends_no_promotion_code() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let code = run(world.engine.promotion_code(&guest.token)).unwrap().text;
+        let open =
+            |payload: &[u8]| run(world.engine.open_flow(FlowStart::PromotionCode(&code), payload));
+        let answer = open(&[0; MAX_PAYLOAD + 1]);
+        assert!(matches!(answer, Err(Error::Credential)), "{answer:?}");
+        assert!(open(b"").is_ok());
+    });
+}
+
+#[test]
+fn what_its_holder_may_use_does_not_print() {
+    let world = World::new(Place::Memory);
+    let signed_in = run(world.engine.sign_up_anonymously(code_for("app"), None)).unwrap();
+    let printed = format!("{signed_in:?}");
+    assert!(!printed.contains(&World::issued(signed_in)), "{printed}");
+    let challenge = world.engine.challenge().unwrap();
+    assert!(!format!("{challenge:?}").contains(&challenge.text));
+    let start = FlowStart::PromotionCode(&challenge.text);
+    assert!(!format!("{start:?}").contains(&challenge.text));
 }
