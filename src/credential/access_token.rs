@@ -44,6 +44,16 @@ pub enum AccessTokenError {
 impl AccessToken {
     /// The text of the access token, under a MAC.
     pub fn seal(&self, keyring: &Keyring) -> String {
+        self.seal_as(LABEL, keyring)
+    }
+
+    /// The text that a JWT carries. It counts only within that, so that whoever sees the claims of a JWT,
+    /// in a log for instance, has no access token.
+    pub(crate) fn seal_carried(&self, keyring: &Keyring) -> String {
+        self.seal_as(CARRIED_LABEL, keyring)
+    }
+
+    fn seal_as(&self, purpose: &'static [u8], keyring: &Keyring) -> String {
         let client = self.client.as_ref().map_or(&[][..], |client| client.as_str().as_bytes());
         let (label, key) = keyring.current(|keys| &keys.access_token);
         let mut bytes = Vec::with_capacity(MAX_BYTES);
@@ -55,7 +65,7 @@ impl AccessToken {
         bytes.extend(self.expires_at.as_millis().to_be_bytes());
         bytes.push(u8::try_from(client.len()).unwrap_or(u8::MAX));
         bytes.extend(client);
-        let tag = key.tag(LABEL, &[&bytes]);
+        let tag = key.tag(purpose, &[&bytes]);
         bytes.extend(tag);
         base64url::encode(bytes)
     }
@@ -66,14 +76,36 @@ impl AccessToken {
     ///
     /// [`AccessTokenError`]; that a token has expired is told only of one that is ours.
     pub fn open(text: &str, keyring: &Keyring, now: Timestamp) -> Result<Self, AccessTokenError> {
-        let token = Self::read(text, keyring, now).ok_or(AccessTokenError::Invalid)?;
+        Self::open_as(LABEL, text, keyring, now)
+    }
+
+    /// The same of what a JWT of ours carries.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub(crate) fn open_carried(
+        text: &str,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Result<Self, AccessTokenError> {
+        Self::open_as(CARRIED_LABEL, text, keyring, now)
+    }
+
+    fn open_as(
+        purpose: &'static [u8],
+        text: &str,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Result<Self, AccessTokenError> {
+        let token = Self::read(purpose, text, keyring, now).ok_or(AccessTokenError::Invalid)?;
         if token.expires_at <= now {
             return Err(AccessTokenError::Expired);
         }
         Ok(token)
     }
 
-    fn read(text: &str, keyring: &Keyring, now: Timestamp) -> Option<Self> {
+    fn read(purpose: &'static [u8], text: &str, keyring: &Keyring, now: Timestamp) -> Option<Self> {
         if MAX_TEXT < text.len() {
             return None;
         }
@@ -86,7 +118,7 @@ impl AccessToken {
             return None;
         }
         let key = keyring.find(|keys| &keys.access_token, KeyLabel(label), now)?;
-        if !key.verifies(LABEL, &[signed], tag) {
+        if !key.verifies(purpose, &[signed], tag) {
             return None;
         }
         let (&digest, rest) = rest.split_first_chunk()?;
@@ -118,3 +150,4 @@ const MAX_BYTES: usize =
     1 + KeyLabel::LENGTH + 32 + 16 + 8 + 8 + 1 + ClientId::MAX_LENGTH + TAG_LENGTH;
 const VERSION: u8 = 1;
 const LABEL: &[u8] = b"guestpass access token v1\0";
+const CARRIED_LABEL: &[u8] = b"guestpass access token in a JWT v1\0";

@@ -73,19 +73,20 @@ impl Engine {
         text: &str,
         now: Timestamp,
     ) -> Result<AccessToken, Rejection> {
-        // A JWT has dots in it and an opaque token has none; the one carries the other.
-        let carried = text.contains('.').then(|| {
-            credential::jwt::verify_own(text, ACCESS_TOKEN_TYPE, &self.0.keyring, now)
-                .and_then(|claims| claims.get("jti")?.as_str().map(str::to_owned))
-                .ok_or(Rejection::AccessTokenInvalid)
-        });
-        let carried = carried.transpose()?;
-        AccessToken::open(carried.as_deref().unwrap_or(text), &self.0.keyring, now).map_err(
-            |error| match error {
-                AccessTokenError::Invalid => Rejection::AccessTokenInvalid,
-                AccessTokenError::Expired => Rejection::AccessTokenExpired,
-            },
-        )
+        // A JWT has dots in it and an opaque token has none.
+        let opened = if text.contains('.') {
+            let carried =
+                credential::jwt::verify_own(text, ACCESS_TOKEN_TYPE, &self.0.keyring, now)
+                    .and_then(|claims| claims.get("jti")?.as_str().map(str::to_owned))
+                    .ok_or(Rejection::AccessTokenInvalid)?;
+            AccessToken::open_carried(&carried, &self.0.keyring, now)
+        } else {
+            AccessToken::open(text, &self.0.keyring, now)
+        };
+        opened.map_err(|error| match error {
+            AccessTokenError::Invalid => Rejection::AccessTokenInvalid,
+            AccessTokenError::Expired => Rejection::AccessTokenExpired,
+        })
     }
 
     /// Why the session of an access token is not there: signed out, or ended with its epoch and swept.

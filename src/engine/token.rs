@@ -28,16 +28,15 @@ impl Engine {
         let now = self.now();
         let expires_in_seconds = policy.access_token_lifetime_seconds;
         let expires_at = now.plus(std::time::Duration::from_secs(expires_in_seconds));
-        let opaque = AccessToken {
+        let token = AccessToken {
             digest: caller.session.digest,
             user: caller.user.id,
             epoch: caller.session.epoch,
             client: Some(client.clone()),
             expires_at,
-        }
-        .seal(&self.0.keyring);
+        };
         if !policy.issue_jwt_access_token {
-            return Ok(AccessTokenIssued { text: opaque, expires_in_seconds });
+            return Ok(AccessTokenIssued { text: token.seal(&self.0.keyring), expires_in_seconds });
         }
         let claims = json!({
             "iss": self.policy().public_origin.as_str(),
@@ -46,7 +45,7 @@ impl Engine {
             "client_id": client.as_str(),
             "iat": now.as_seconds(),
             "exp": expires_at.as_seconds(),
-            "jti": opaque,
+            "jti": token.seal_carried(&self.0.keyring),
             IS_ANONYMOUS: caller.user.is_anonymous(),
             IS_VERIFIED: caller.user.is_verified,
             CAN_REAUTHENTICATE: caller.user.can_reauthenticate,

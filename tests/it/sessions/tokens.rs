@@ -180,3 +180,18 @@ fn a_retired_key_is_published_only_while_it_counts() {
     keyring.rotate(Purpose::IdToken, seconds(0), clock.now(), &SystemEntropy).unwrap();
     assert_eq!(published(), 1, "a stolen key is not published at all");
 }
+
+/// The `jti` was an access token by itself, and others log it as something harmless.
+#[test]
+fn what_a_jwt_carries_is_no_access_token() {
+    on_every_backend(|world| {
+        let signed_up = run(world.engine.sign_up(password("ada"), refresh("jwt"), None));
+        let token = world.access_token(&signed_up.unwrap().into());
+        assert!(run(world.engine.authenticate_access(&token)).is_ok());
+        let claims = token.split('.').nth(1).unwrap();
+        let claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        let answer = run(world.engine.authenticate_access(claims["jti"].as_str().unwrap()));
+        assert_eq!(refused(answer), Rejection::AccessTokenInvalid);
+    });
+}
