@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::Keyring;
-use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp, UserId};
+use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp};
 use crate::rules::{Bucket, RateLimits};
 
 /// All buckets of one engine. They live in this process and start full.
@@ -102,15 +102,6 @@ impl PasswordKeys {
             IdentityKey::Anonymous => "anonymous".to_owned(),
             IdentityKey::OAuth { issuer, subject } => format!("oauth {issuer} {subject}"),
         };
-        Self::new(keyring, &name, address)
-    }
-
-    /// The buckets of tries at the password of a user who has no login ID.
-    pub(super) fn of_user(keyring: &Keyring, user: UserId, address: Option<IpAddr>) -> Self {
-        Self::new(keyring, &format!("user {user}"), address)
-    }
-
-    fn new(keyring: &Keyring, name: &str, address: Option<IpAddr>) -> Self {
         let address = address.map(prefix);
         let both = address.map(|address| {
             let bytes = [name.as_bytes(), &address].concat();

@@ -16,7 +16,8 @@ impl Engine {
     /// # Errors
     ///
     /// - those of [`Engine::authenticate`];
-    /// - [`Rejection::Denied`] if the old password is wrong, [`Rejection::NoPassword`] if there is none;
+    /// - [`Rejection::Denied`] if the old password is wrong, [`Rejection::NoPassword`] if there is none,
+    ///   [`Rejection::NoLoginId`] if there is none to enter beside it;
     /// - [`Rejection::PasswordTooShort`], [`Rejection::PasswordTooLong`], [`Rejection::LimitReached`];
     /// - [`Error::Busy`] if too many passwords wait to be hashed;
     /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`], [`Error::Credential`].
@@ -60,11 +61,8 @@ impl Engine {
             .iter()
             .map(Identity::key)
             .find(|key| matches!(key, IdentityKey::LoginId { .. }));
-        let keyring = &self.0.keyring;
-        let keys = match login_id {
-            Some(key) => PasswordKeys::of_identity(keyring, &key, address),
-            None => PasswordKeys::of_user(keyring, account.user.id, address),
-        };
+        let login_id = login_id.ok_or(Rejection::NoLoginId)?;
+        let keys = PasswordKeys::of_identity(&self.0.keyring, &login_id, address);
         let lookup = Lookup::User(caller.user.id);
         let (mut account, proof) = self.prove_password(lookup, &keys, old, now).await?;
         // The session is moved to the new epoch below: it must not be one that has ended meanwhile.

@@ -216,7 +216,7 @@ fn a_device_key_that_is_not_its_users_is_corrupt() {
 #[test]
 fn a_corrupt_event_is_not_skipped() {
     for sql in [
-        "UPDATE events SET kind = 12",
+        "UPDATE events SET kind = 14",
         "UPDATE events SET user = x'00'",
         "UPDATE events SET detail = x'00'",
         "UPDATE events SET kind = 3",

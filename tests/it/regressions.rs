@@ -1,8 +1,8 @@
 //! Bugs that were there once. Each test tells the story of one.
 
+use guestpass::Rejection;
 use guestpass::engine::FlowStart;
-use guestpass::model::{ProvenIdentity, SessionId};
-use guestpass::{Credential, Rejection};
+use guestpass::model::SessionId;
 
 use crate::support::*;
 
@@ -44,25 +44,6 @@ fn the_fence_of_a_guest_never_comes_nearer() {
         let fence = world.user(guest.user).ends_at.unwrap();
         assert!(ends <= fence, "by {:?}", ends.since(fence));
     });
-}
-
-/// Users without a login ID were all counted as one where failed passwords are limited, so one of them
-/// could lock out the others.
-#[test]
-fn one_user_without_a_login_id_does_not_use_up_the_tries_of_another() {
-    let world = World::new(Place::Memory);
-    let [mallory, ada] = ["mallory", "ada"].map(|name| {
-        let identity = ProvenIdentity::oauth("https://idp.example", name).unwrap();
-        let proven = || Credential::proven(identity.clone());
-        run(world.engine.sign_up(proven(), cookie(), None)).unwrap();
-        run(world.engine.set_password(identity.clone(), PASSWORD)).unwrap();
-        Held::from(run(world.engine.sign_in(proven(), None, cookie(), None)).unwrap())
-    });
-    let change = |held: &Held, old| {
-        run(world.engine.change_password(&held.token, old, "another long password", None))
-    };
-    while refused(change(&mallory, "not the password")) != Rejection::LimitReached {}
-    change(&ada, PASSWORD).unwrap();
 }
 
 /// Failed passwords were limited by login ID only, so one address could try one password with every
