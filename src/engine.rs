@@ -122,6 +122,11 @@ impl Engine {
     }
 
     fn fresh(&self, now: Timestamp) -> Result<Fresh, Error> {
+        #[cfg(canary)]
+        if crate::canary::Canary::OwnRandomness.sings() {
+            let epoch = Epoch::draw(&crate::model::SystemEntropy)?;
+            return Ok(Fresh { epoch, authenticator: AuthenticatorId::draw(self.entropy(), now)? });
+        }
         Ok(Fresh {
             epoch: Epoch::draw(self.entropy())?,
             authenticator: AuthenticatorId::draw(self.entropy(), now)?,
@@ -133,7 +138,18 @@ impl Engine {
     /// After a lost race on a stepwise backend the nonce is spent, by this landing; it is taken out so
     /// that the next try is not refused for it.
     async fn land(&self, landing: &mut Landing) -> Result<Landed, Error> {
-        let lost = match self.backend().land(landing).await {
+        #[cfg(canary)]
+        if crate::canary::Canary::NothingSpent.sings() {
+            landing.spend = None;
+        }
+        #[cfg(canary)]
+        if crate::canary::Canary::NothingTold.sings() {
+            landing.commit.iter_mut().for_each(|commit| commit.events.clear());
+        }
+        let landed = self.backend().land(landing).await;
+        #[cfg(canary)]
+        let landed = crate::canary::without_failure(landed);
+        let lost = match landed {
             Ok(()) => return Ok(Landed::Whole),
             Err(LandError::Spent) => return Err(Rejection::TicketSpent.into()),
             Err(LandError::Store(error)) => return Err(error.into()),

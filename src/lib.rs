@@ -67,7 +67,8 @@
 //!
 //! [`manual::promotion`] has every standing times every action, [`manual::architecture`] what holds the
 //! parts together, [`manual::storage`] how to write a store, [`manual::threats`] what each choice guards
-//! against and what is out of scope, and [`manual::proof`] what was tried to break it, and how often.
+//! against and what is out of scope, [`manual::proof`] what was tried to break it, and how often, and
+//! [`manual::canaries`] how the tests are tested themselves.
 //!
 //! # Features
 //!
@@ -84,6 +85,9 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(canary)]
+#[doc(hidden)]
+pub mod canary;
 pub mod credential;
 pub mod engine;
 #[cfg(feature = "_internals")]

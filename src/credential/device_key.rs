@@ -37,6 +37,10 @@ pub struct WeakKey;
 ///   anybody can find because of how they were made (CVE-2017-15361); an exponent that is even, less
 ///   than 65537 or at least 2^33; leading zeros.
 pub fn name(public: PublicKey, kid: KeyId) -> Result<DeviceKey, WeakKey> {
+    #[cfg(canary)]
+    if crate::canary::Canary::WeakKeyNamed.sings() {
+        return Ok(DeviceKey { thumbprint: thumbprint(&public), kid, public });
+    }
     if !strength::is_strong(&public) {
         return Err(WeakKey);
     }

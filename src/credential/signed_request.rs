@@ -137,6 +137,10 @@ impl SignedRequest {
         if Algorithm::of(&key.public) != self.algorithm {
             return Err(RequestError::Algorithm);
         }
+        #[cfg(canary)]
+        if crate::canary::Canary::SignatureUnchecked.sings() {
+            return Ok(ProvenKey { key: key.clone(), action: self.claims.action });
+        }
         if !device_key::verify(&key.public, self.signing_input.as_bytes(), &self.signature) {
             return Err(RequestError::Signature);
         }

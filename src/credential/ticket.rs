@@ -173,6 +173,8 @@ impl Tickets {
         let (&[version], rest) = signed.split_first_chunk()?;
         let (&label, rest) = rest.split_first_chunk()?;
         let (&[code], rest) = rest.split_first_chunk()?;
+        #[cfg(canary)]
+        let code = crate::canary::Canary::TicketOfAnyPurpose.instead(code, purpose.code());
         if version != VERSION || code != purpose.code() {
             return None;
         }

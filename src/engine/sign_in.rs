@@ -187,6 +187,14 @@ impl Engine {
                 return Err(error.into());
             }
         };
+        #[cfg(canary)]
+        if crate::canary::Canary::UnknownNamed.sings() {
+            account.as_ref().ok_or(Rejection::UserUnknown)?;
+        }
+        #[cfg(canary)]
+        if crate::canary::Canary::UnknownAtOnce.sings() {
+            account.as_ref().ok_or(Rejection::Denied)?;
+        }
         let hash = account.as_ref().and_then(Account::password).map(|(_, hash)| hash.clone());
         let verdict = match self.0.hasher.verify(entered, hash).await {
             Ok(verdict) => verdict,
@@ -195,6 +203,13 @@ impl Engine {
                 return Err(error.into());
             }
         };
+        #[cfg(canary)]
+        let verdict =
+            crate::canary::Canary::AnyPassword.instead(verdict, Verdict::Match { outdated: false });
+        #[cfg(canary)]
+        if crate::canary::Canary::FailureNotCounted.sings() {
+            self.0.limits.give_back_password(keys);
+        }
         let outdated = match verdict {
             Verdict::Mismatch => return Err(Rejection::Denied.into()),
             Verdict::Match { outdated } => outdated,

@@ -58,6 +58,9 @@ impl Engine {
             let commit = sign_up::anonymous(user, self.fresh_epoch()?, anchor, now);
             let account = Account::after(None, &commit).ok_or(Error::Contended)?;
             let admission = Admission::to(&account, Method::Anonymous);
+            #[cfg(canary)]
+            let admission = crate::canary::Canary::GuestByPassword
+                .instead(admission, Admission::to(&account, Method::Password));
             let mut landing = Landing {
                 open_session: prepared.session(&admission, now),
                 commit: Some(commit),

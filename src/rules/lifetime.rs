@@ -60,6 +60,8 @@ impl Lifetime {
     /// that being recorded, so a session ends late by at most one grain, and never early.
     pub(crate) fn end(&self, created: Timestamp, accessed: Timestamp) -> Timestamp {
         let absolute = created.plus(self.absolute);
+        #[cfg(canary)]
+        let absolute = crate::canary::Canary::NoAbsoluteEnd.instead(absolute, Timestamp::MAX);
         match self.idle {
             Some(idle) => absolute.min(accessed.plus(idle).plus(self.grain())),
             None => absolute,

@@ -50,10 +50,13 @@ pub(crate) fn decide(
         ends_at: None,
         ..guest.user.clone()
     };
+    let also = Some((into, owner.user.epoch));
+    #[cfg(canary)]
+    let also = crate::canary::Canary::MergedIntoTheDead.instead(also, None);
     let commit = Commit {
         user: guest.user.id,
         expect: Expect::At(guest.user.version),
-        also: Some((into, owner.user.epoch)),
+        also,
         writes: leave_anonymity(guest, user, Outcome::Merged, now),
         events: vec![Event { user: guest.user.id, at: now, kind: EventKind::Merged { into } }],
     };

@@ -24,6 +24,10 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Result<Commit, Rejection> {
     check_guest(account, guest, now)?;
+    #[cfg(canary)]
+    let epoch = crate::canary::Canary::EpochKept.instead(fresh.epoch, account.user.epoch);
+    #[cfg(canary)]
+    let fresh = Fresh { epoch, authenticator: fresh.authenticator };
     let user = User {
         epoch: fresh.epoch,
         standing: Standing::Regular,
@@ -67,6 +71,11 @@ pub(crate) fn check_guest(
         Standing::Deleted => return Err(Rejection::Deleted),
         Standing::Collected => return Err(Rejection::Collected),
     }
+    #[cfg(canary)]
+    let epoch =
+        crate::canary::Canary::GuestProofOfAnyEpoch.instead(guest.epoch(), account.user.epoch);
+    #[cfg(canary)]
+    let guest = &GuestProof::assertion(guest.user(), epoch);
     if guest.user() != account.user.id || guest.epoch() != account.user.epoch {
         return Err(Rejection::SessionSuperseded);
     }
@@ -84,6 +93,10 @@ pub(crate) fn check_guest(
 /// A repeated promotion or merge is recognised by it: who proves to be that user, by the new
 /// credential, is signed in.
 pub(crate) fn became(account: &Account) -> Option<UserId> {
+    #[cfg(canary)]
+    if crate::canary::Canary::AskedTwiceRefused.sings() {
+        return None;
+    }
     match account.user.standing {
         Standing::Regular => Some(account.user.id),
         Standing::Merged { into } => Some(into),
@@ -99,6 +112,14 @@ pub(super) fn leave_anonymity(
     now: Timestamp,
 ) -> Vec<Write> {
     let mut writes = vec![Write::PutUser(user), Write::DropIdentity(IdentityKey::Anonymous)];
+    #[cfg(canary)]
+    if crate::canary::Canary::BothKinds.sings() {
+        writes.pop();
+    }
+    #[cfg(canary)]
+    if crate::canary::Canary::KeyForgotten.sings() {
+        return writes;
+    }
     writes.extend(
         account
             .device_key()

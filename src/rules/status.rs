@@ -47,6 +47,10 @@ pub(crate) fn enable(account: &Account, now: Timestamp) -> Result<Decision, Reje
     if !account.user.is_disabled {
         return Ok(Decision::Settled);
     }
+    #[cfg(canary)]
+    if crate::canary::Canary::BackToGuest.sings() {
+        return Ok(Decision::Change(crate::canary::back_to_guest(account, now)));
+    }
     let user = User { is_disabled: false, ..account.user.clone() };
     Ok(change(account, vec![Write::PutUser(user)], Some(EventKind::Enabled), now))
 }
@@ -147,6 +151,10 @@ pub(super) fn over(account: &Account, fresh: Epoch) -> User {
 /// The writes that leave nothing of a user but its root record.
 pub(super) fn strip(account: &Account, user: User) -> Vec<Write> {
     let mut writes = vec![Write::PutUser(user)];
+    #[cfg(canary)]
+    if crate::canary::Canary::RemainsOfTheDeleted.sings() {
+        return writes;
+    }
     writes.extend(account.identities.iter().map(|one| Write::DropIdentity(one.key())));
     writes.extend(account.authenticators.iter().map(|one| Write::DropAuthenticator(one.id)));
     debug_assert!(!account.user.is_anonymous() || account.has_identity(&IdentityKey::Anonymous));

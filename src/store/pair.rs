@@ -30,6 +30,13 @@ impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
         {
             return Err(LandError::Spent);
         }
+        #[cfg(canary)]
+        if let Some(session) =
+            crate::canary::Canary::SessionBeforeCommit.instead(&None, &landing.open_session)
+        {
+            self.sessions.insert(session).await?;
+            return self.land(&crate::canary::after_opening(landing)).await;
+        }
         if let Some(commit) = &landing.commit {
             self.users.commit(commit).await?;
         }

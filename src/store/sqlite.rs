@@ -67,6 +67,10 @@ impl SqliteBackend {
         let start = || -> Result<Self, OpenFailure> {
             let database = Database::prepare(path, &options)?;
             let connection = database.writer()?;
+            #[cfg(canary)]
+            if crate::canary::Canary::SpentForgottenOnRestart.sings() {
+                connection.execute_batch("DELETE FROM spent")?;
+            }
             let readers = Readers::open(&database, &options)?;
             let writer = Writer::start(database, connection, options.queue_depth)?;
             Ok(Self { readers, writer })

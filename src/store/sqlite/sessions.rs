@@ -79,6 +79,9 @@ pub(super) fn remove_by_id(
     id: SessionId,
 ) -> Result<bool, StoreError> {
     let sql = "DELETE FROM sessions WHERE user = ? AND id = ?";
+    #[cfg(canary)]
+    let sql = crate::canary::Canary::AnybodysSession
+        .instead(sql, "DELETE FROM sessions WHERE (user = ? OR 1) AND id = ?");
     run(connection, sql, [user.as_bytes(), id.as_bytes()]).map(|removed| 0 < removed)
 }
 

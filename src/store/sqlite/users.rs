@@ -79,6 +79,11 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
     {
         return Err(CommitError::Stale);
     }
+    #[cfg(canary)]
+    let commit = {
+        let version = head(connection, commit.user)?.map(|(version, _)| version);
+        &crate::canary::at_any_version(commit, version)
+    };
     let is_open = match (commit.expect, head(connection, commit.user)?) {
         (Expect::Absent, None) => false,
         (Expect::At(expected), Some((version, _))) if expected == version => true,
@@ -206,6 +211,11 @@ fn put_identity(
             (code::OAUTH, issuer.as_str(), subject.as_str(), None)
         }
     };
+    #[cfg(canary)]
+    if crate::canary::Canary::IdentityTakenOver.sings() {
+        let sql = "DELETE FROM identities WHERE kind = ? AND issuer = ? AND name = ?";
+        run(connection, sql, params![kind, issuer, name])?;
+    }
     let sql = "INSERT INTO identities (kind, issuer, name, user, original, created_at, proven_at) \
                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, issuer, name) DO UPDATE SET \
                original = excluded.original, created_at = excluded.created_at, \

@@ -180,6 +180,10 @@ impl Worker {
             for job in group {
                 job.answer(fault.as_ref());
             }
+            #[cfg(canary)]
+            if let Some(connection) = &self.connection {
+                let _ = step(connection, "COMMIT");
+            }
         }
     }
 
@@ -194,6 +198,10 @@ impl Worker {
         let connection = &*self.connection.insert(connection);
         begin(connection, self.database.busy_limit(), &self.is_closing)?;
         let outcome = group.iter_mut().try_for_each(|job| land_one(connection, job.as_mut()));
+        #[cfg(canary)]
+        if crate::canary::Canary::AnsweredBeforeDurable.sings() {
+            return outcome;
+        }
         let outcome = outcome.and_then(|()| step(connection, "COMMIT"));
         if outcome.is_err() && !connection.is_autocommit() {
             // If this fails as well, the connection is dropped, which undoes it too.
@@ -234,6 +242,8 @@ fn begin(
 fn land_one(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault> {
     step(connection, "SAVEPOINT job")?;
     let verdict = job.run(connection);
+    #[cfg(canary)]
+    let verdict = crate::canary::Canary::TornCommit.instead(verdict, Verdict::Keep);
     // A full disk ends the whole transaction, and what came after would land one by one.
     if connection.is_autocommit() {
         return Err(Fault::new("the database ended the transaction", &"it was rolled back"));

@@ -2,7 +2,7 @@
 
 use guestpass::credential::Argon2Params;
 use guestpass::model::{EventKind, ProvenIdentity};
-use guestpass::{Credential, Rejection};
+use guestpass::{Credential, Error, Rejection};
 
 use crate::support::{
     Held, PASSWORD, World, app, cookie, email, on_every_backend, password, proven, refresh,
@@ -15,12 +15,29 @@ fn with_new_password() -> Credential {
     Credential::password(email("ada"), NEW)
 }
 
-fn change(world: &World, held: &Held) -> Result<(), guestpass::Error> {
+fn change(world: &World, held: &Held) -> Result<(), Error> {
     run(world.engine.change_password(&held.token, PASSWORD, NEW, None))
 }
 
 fn ada() -> ProvenIdentity {
     ProvenIdentity::login_id(email("ada"))
+}
+
+/// Whoever measures the time must not learn whether anybody has a login ID, so a password is verified in
+/// both cases. Where none can be verified, that shows in both.
+#[test]
+fn a_password_waits_its_turn_whether_or_not_anybody_has_the_login_id() {
+    on_every_backend(|world| {
+        world.regular("ada");
+        let busy = world.engine_too_busy_to_hash();
+        for name in ["ada", "nobody"] {
+            // More often than a wrong password may be tried: what was not verified is not charged.
+            for _ in 0..20 {
+                let answer = run(busy.sign_in(password(name), None, cookie(), None));
+                assert!(matches!(answer, Err(Error::Busy)), "{name}: {answer:?}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -80,6 +80,14 @@ impl World {
         engine(&self.backend, &self.keyring, policy, &self.clock, &self.entropy, options)
     }
 
+    /// Another engine over the same backend that verifies and hashes no password, because more wait
+    /// than may.
+    pub(crate) fn engine_too_busy_to_hash(&self) -> Engine {
+        let policy = self.engine.policy().clone();
+        let options = HasherOptions { queue: 0, ..HASHER };
+        engine(&self.backend, &self.keyring, policy, &self.clock, &self.entropy, options)
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
