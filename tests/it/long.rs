@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, load, lost_replies, properties};
+use crate::{corpus, crash, load, lost_replies, properties};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -48,6 +48,21 @@ const DRILLS: &[Drill] = &[
         name: "lost replies",
         unit: "replies, of which 5 in 100 were lost, and with them no user",
         run: lost_replies::lost_replies,
+    },
+    Drill {
+        name: "kills",
+        unit: "processes killed at some moment, with nothing lost that was acknowledged",
+        run: crash::kills::random_kills,
+    },
+    Drill {
+        name: "system calls",
+        unit: "processes that died or met with an error at some call on a file",
+        run: crash::system_calls::random_faults,
+    },
+    Drill {
+        name: "power failures",
+        unit: "machines that died with any part of what was not synced, some after failed syncs",
+        run: crash::power::random_power_failures,
     },
 ];
 

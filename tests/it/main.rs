@@ -9,6 +9,7 @@
 mod attacks;
 mod axum;
 mod corpus;
+mod crash;
 mod credentials;
 mod device_keys;
 mod durability;

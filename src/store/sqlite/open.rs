@@ -100,6 +100,7 @@ impl Database {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         self.patiently(|| {
             known_schema(inspect(&connection)?)?;
+            check_wal(&connection)?;
             Ok(connection.execute_batch(match self.durability {
                 Durability::Full => "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON",
                 Durability::Normal => "PRAGMA synchronous = NORMAL",
@@ -109,6 +110,7 @@ impl Database {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        sync_directory(&self.path)?;
         Ok(connection)
     }
 
@@ -168,16 +170,14 @@ fn create(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(file) => {
-            file.sync_all()?;
-            sync_directory(path)
-        }
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// A file whose name is not on the disk is lost with everything in it.
+/// A file whose name is not on the disk is lost with everything in it. SQLite does this for the log by
+/// itself, but takes a failure for success; and whoever made the file may have died before this.
 fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
@@ -210,8 +210,15 @@ fn known_schema(found: i64) -> Result<(), OpenFailure> {
 }
 
 fn use_wal(connection: &Connection) -> Result<(), OpenFailure> {
-    let sql = "PRAGMA journal_mode = WAL";
-    let mode: String = connection.query_row(sql, [], |row| row.get(0))?;
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    // The row comes before the header is written: only the end of the statement tells whether it was.
+    while rows.next()?.is_some() {}
+    check_wal(connection)
+}
+
+fn check_wal(connection: &Connection) -> Result<(), OpenFailure> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }

@@ -20,7 +20,18 @@ impl Device {
 
     /// The device with this number, whose key is called `kid`.
     pub(crate) fn named(number: u8, kid: &str) -> Self {
-        let secret = SigningKey::from_bytes(&[number.wrapping_add(1); 32]);
+        Self::with_secret([number.wrapping_add(1); 32], kid)
+    }
+
+    /// One of more devices than a byte can count.
+    pub(crate) fn of_many(number: u32) -> Self {
+        let mut secret = [0x5a; 32];
+        secret[..4].copy_from_slice(&number.to_be_bytes());
+        Self::with_secret(secret, &format!("one-of-many-{number:010}"))
+    }
+
+    fn with_secret(secret: [u8; 32], kid: &str) -> Self {
+        let secret = SigningKey::from_bytes(&secret);
         let public = PublicKey::Ed25519(secret.verifying_key().to_bytes());
         let key = device_key::name(public, KeyId::parse(kid).unwrap()).unwrap();
         Self { secret, key }

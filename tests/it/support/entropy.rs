@@ -15,6 +15,11 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
+    /// Counts from `first` on: what a process draws that goes on where another has died.
+    pub(crate) fn from(first: u64) -> Self {
+        Self { drawn: Arc::new(AtomicU64::new(first)), ..Self::default() }
+    }
+
     /// Lets `draws` more succeed, and none after them.
     pub(crate) fn dry_up_after(&self, draws: u64) {
         self.left.store(draws, Ordering::SeqCst);

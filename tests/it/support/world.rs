@@ -57,13 +57,25 @@ impl World {
     pub(crate) fn with(place: Place, change: impl Fn(&mut Policy)) -> Self {
         let script = Script::default();
         let entropy = Counting::default();
-        let clock = ManualClock::at(START);
         let (backend, directory) = place.open(&script);
         let keyring = Keyring::ephemeral(&entropy).unwrap();
+        let world = Self::over(backend, keyring, entropy, change);
+        Self { script, _directory: directory, ..world }
+    }
+
+    /// A world over what is there already.
+    pub(crate) fn over(
+        backend: Arc<dyn Backend>,
+        keyring: Keyring,
+        entropy: Counting,
+        change: impl Fn(&mut Policy),
+    ) -> Self {
+        let clock = ManualClock::at(START);
         let mut policy = policy();
         change(&mut policy);
         let engine = engine(&backend, &keyring, policy, &clock, &entropy, HASHER);
-        Self { engine, clock, entropy, script, backend, keyring, _directory: directory }
+        let script = Script::default();
+        Self { engine, clock, entropy, script, backend, keyring, _directory: None }
     }
 
     /// Another engine over the same backend, with the same keys and clock and another policy.
