@@ -6,6 +6,7 @@
 mod code;
 mod column;
 mod events;
+mod files;
 mod keys;
 mod open;
 mod options;
@@ -71,6 +72,7 @@ impl SqliteBackend {
             if crate::canary::Canary::SpentForgottenOnRestart.sings() {
                 connection.execute_batch("DELETE FROM spent")?;
             }
+            let database = database.hold();
             let readers = Readers::open(&database, &options)?;
             let writer = Writer::start(database, connection, options.queue_depth)?;
             Ok(Self { readers, writer })

@@ -41,7 +41,7 @@ fn key(number: u8) -> DeviceKey {
 }
 
 /// A regular user with something in every table.
-fn member(number: u8) -> Commit {
+pub(crate) fn member(number: u8) -> Commit {
     let name = format!("name-{number}");
     let login_id = LoginId::from_stored(LoginIdType::Email, name.clone(), name.clone());
     let identity =
@@ -74,7 +74,7 @@ fn member(number: u8) -> Commit {
 }
 
 /// An anonymous user with a device key.
-fn guest(number: u8) -> Commit {
+pub(crate) fn guest(number: u8) -> Commit {
     let user =
         User { is_verified: false, can_reauthenticate: false, ..user(number, Standing::Anonymous) };
     let kind = IdentityKind::Anonymous { key: Some(key(number)) };
@@ -83,7 +83,7 @@ fn guest(number: u8) -> Commit {
     Commit { writes, events: Vec::new(), ..member(number) }
 }
 
-fn session(number: u8) -> Session {
+pub(crate) fn session(number: u8) -> Session {
     Session {
         digest: TokenDigest::from_bytes([number; 32]),
         id: SessionId::from_bytes([number; 16]),
@@ -104,7 +104,7 @@ fn new_file() -> (TempDir, std::path::PathBuf) {
 }
 
 /// Writes behind the backend's back, without its checks.
-fn tamper(path: &Path, sql: &str) {
+pub(crate) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "ignore_check_constraints", true).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();

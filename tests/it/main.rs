@@ -11,6 +11,7 @@ mod axum;
 mod corpus;
 mod crash;
 mod credentials;
+mod damage;
 mod device_keys;
 mod durability;
 mod enumeration;

@@ -1,14 +1,14 @@
 //! Opening the file: whether it is ours, how it is set up, and bringing its schema up to date.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::store::sqlite::files::{self, Identity, Paths};
 use crate::store::sqlite::options::{Durability, SqliteOptions};
 
 /// Why a database was not opened. It is left as it was.
@@ -32,6 +32,10 @@ pub enum OpenError {
         /// The version of the library, as a number: 3.51.3 is 3051003.
         found: i32,
     },
+    /// The file is empty or missing and its write-ahead log is not: it was cut or removed, and what it
+    /// held may be in the log still. Move both away to begin anew.
+    #[error("the database file is empty or missing, and its write-ahead log is not")]
+    Emptied,
     /// Another process kept the file locked for longer than the limit.
     #[error("another process keeps the database locked")]
     Busy,
@@ -68,7 +72,9 @@ pub(super) struct OpenFailure(pub(super) OpenError);
 /// A database file and how to connect to it.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
-    path: PathBuf,
+    paths: Paths,
+    /// The files that every connection must be to.
+    identity: Option<Identity>,
     durability: Durability,
     busy_limit: Duration,
 }
@@ -81,12 +87,17 @@ impl Database {
             return Err(OpenError::OldSqlite { found }.into());
         }
         // An absolute path is never one of SQLite's special names.
+        let path = files::resolve(&std::path::absolute(path)?)?;
+        if files::is_emptied(&path)? {
+            return Err(OpenError::Emptied.into());
+        }
+        files::create(&path)?;
         let database = Self {
-            path: std::path::absolute(path)?,
+            paths: Paths::of(path),
+            identity: None,
             durability: options.durability,
             busy_limit: Duration::from_millis(options.busy_limit_milliseconds.into()),
         };
-        create(&database.path)?;
         let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Before anything is changed, also the journal mode.
         database.patiently(|| inspect(&connection))?;
@@ -110,7 +121,7 @@ impl Database {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        sync_directory(&self.path)?;
+        files::sync_names(&self.paths.database)?;
         Ok(connection)
     }
 
@@ -124,6 +135,16 @@ impl Database {
         Ok(connection)
     }
 
+    /// From here on only the files that are open count. The caller has one of their connections.
+    pub(super) fn hold(self) -> Self {
+        Self { identity: Some(Identity::of(&self.paths)), ..self }
+    }
+
+    /// Whether the files still have their names. While nobody holds them, they do.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.identity.is_none_or(|identity| identity == Identity::of(&self.paths))
+    }
+
     /// How long to wait for a lock.
     pub(super) fn busy_limit(&self) -> Duration {
         self.busy_limit
@@ -131,7 +152,10 @@ impl Database {
 
     fn connect(&self, access: OpenFlags) -> Result<Connection, OpenFailure> {
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = Connection::open_with_flags(&self.paths.database, flags)?;
+        if !self.is_in_place() {
+            return Err(OpenError::Failed(REPLACED.into()).into());
+        }
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // What is longer was not written by us.
@@ -161,28 +185,6 @@ impl Database {
 /// How often to look for a free lock within `limit`.
 pub(super) fn polls(limit: Duration) -> u128 {
     limit.as_nanos() / BUSY_POLL.as_nanos()
-}
-
-/// Makes the file readable by its owner only; SQLite gives its other files the same mode.
-fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// A file whose name is not on the disk is lost with everything in it. SQLite does this for the log by
-/// itself, but takes a failure for success; and whoever made the file may have died before this.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// The number of the schema, 0 for an empty file.
@@ -256,6 +258,9 @@ const APPLICATION_ID: i64 = 0x6770_7374;
 /// 3.51.3, the first without the WAL-reset bug.
 const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
+/// What is the matter when [`Database::is_in_place`] is not so.
+pub(super) const REPLACED: &str =
+    "files of the database were removed or replaced while it was open";
 /// Pause between two looks at a lock that somebody else has.
 pub(super) const BUSY_POLL: Duration = Duration::from_micros(200);
 /// All statements there are fit.

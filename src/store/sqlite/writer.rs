@@ -15,7 +15,7 @@ use futures_channel::oneshot;
 use rusqlite::Connection;
 
 use crate::store::StoreError;
-use crate::store::sqlite::open::{BUSY_POLL, Database, polls};
+use crate::store::sqlite::open::{BUSY_POLL, Database, REPLACED, polls};
 use crate::store::sqlite::statement::{is_busy, run};
 
 /// The thread and the way to it. Dropping this ends the thread after what waits has landed.
@@ -192,10 +192,15 @@ impl Worker {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.database.writer().map_err(|failure| {
-                Fault::new("the database could not be opened again", &failure.0)
+                let cause = std::error::Error::source(&failure.0).map(ToString::to_string);
+                let cause = cause.unwrap_or_else(|| failure.0.to_string());
+                Fault::new("the database could not be opened again", &cause)
             })?,
         };
         let connection = &*self.connection.insert(connection);
+        if !self.database.is_in_place() {
+            return Err(Fault::new("the database is not where it was", &REPLACED));
+        }
         begin(connection, self.database.busy_limit(), &self.is_closing)?;
         let outcome = group.iter_mut().try_for_each(|job| land_one(connection, job.as_mut()));
         #[cfg(canary)]
