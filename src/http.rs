@@ -238,6 +238,14 @@ impl Http {
             Sender::Foreign => Err(ApiError::forbidden("this origin may not use cookies here")),
         }
     }
+
+    /// Only our own pages send our forms; a page elsewhere must not sign anybody in or out.
+    fn refuse_foreign_form(&self, call: &Call) -> Result<(), Problem> {
+        match self.site.origins.sender(call.headers()) {
+            Sender::Own => Ok(()),
+            Sender::Listed | Sender::Foreign | Sender::Unknown => Err(Problem::ForeignForm),
+        }
+    }
 }
 
 fn refusal_by_size(parts: &Parts, body: &[u8]) -> Option<StatusCode> {

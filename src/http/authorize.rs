@@ -2,8 +2,6 @@
 
 mod hint;
 
-use http::StatusCode;
-
 use super::Http;
 use super::answer::{self, Failure, Response};
 use super::call::Call;
@@ -268,15 +266,3 @@ fn is_code_challenge(text: &str) -> bool {
 
 const NOT_THE_GUEST: Refusal =
     Refusal::invalid("login_hint names another guest than this browser's");
-
-impl Http {
-    /// A page that says why there is nothing to fill in.
-    pub(super) fn problem(&self, problem: &Problem) -> Response {
-        let response = self.page(problem.status(), &super::pages::Page::Problem(problem), None);
-        let response = answer::because(response, problem.cause());
-        if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
-            return answer::retry_after(response, answer::BUSY_SECONDS);
-        }
-        response
-    }
-}

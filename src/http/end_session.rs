@@ -8,12 +8,10 @@ use super::call::Call;
 use super::cookie::Found;
 use super::fields::Fields;
 use super::limits::MAX_STATE_BYTES;
-use super::origin::Sender;
 use super::pages::{Page, Problem, SignOutPage};
 use super::redirect::with_query;
 use super::route::Endpoint;
 use crate::credential::SessionToken;
-use crate::engine::Error;
 use crate::model::UserId;
 use crate::rules::Rejection;
 
@@ -35,12 +33,13 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
         // A disabled guest has nothing but its session for the day it is enabled again.
         Err(Failure::Rejected(Rejection::Disabled)) => None,
         Err(Failure::Rejected(_)) => return Ok(leave(http, &target)),
-        Err(Failure::Later(cause)) => return Err(Problem::Later(cause)),
-        Err(Failure::Broken(cause)) => return Err(Problem::Broken(cause)),
+        Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
+            return Err(Problem::of(failure, Problem::FlowOver));
+        }
     };
     let is_confirmed = call.is_post() && fields.get("confirm") == Some("true");
     if is_confirmed {
-        refuse_foreign_form(http, call)?;
+        http.refuse_foreign_form(call)?;
     }
     let hinted = fields.get("id_token_hint").and_then(|hint| named_by(http, hint));
     // Elsewhere a page can make a browser come here, but cannot know the ID token, and the strict
@@ -48,7 +47,8 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     let is_own_wish =
         (user.is_some() && hinted == user) || http.site().cookies.is_same_site(call.headers());
     if is_confirmed || is_own_wish && is_visit(call.headers()) {
-        http.engine().sign_out(&token).await.map_err(problem)?;
+        let signed_out = http.engine().sign_out(&token).await;
+        signed_out.map_err(|error| Problem::of(error.into(), Problem::FlowOver))?;
         return Ok(leave(http, &target));
     }
     let page = Page::SignOut(SignOutPage {
@@ -91,26 +91,11 @@ fn target(http: &Http, fields: &Fields) -> String {
     }
 }
 
-fn refuse_foreign_form(http: &Http, call: &Call) -> Result<(), Problem> {
-    match http.site().origins.sender(call.headers()) {
-        Sender::Own => Ok(()),
-        Sender::Listed | Sender::Foreign | Sender::Unknown => Err(Problem::ForeignForm),
-    }
-}
-
 fn leave(http: &Http, target: &str) -> Response {
     let mut response = answer::see_other(target);
     let cookies = http.clear_session_cookies();
     response.headers_mut().extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
     response
-}
-
-fn problem(error: Error) -> Problem {
-    match Failure::from(error) {
-        Failure::Rejected(_) => Problem::FlowOver,
-        Failure::Later(cause) => Problem::Later(cause),
-        Failure::Broken(cause) => Problem::Broken(cause),
-    }
 }
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

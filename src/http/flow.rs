@@ -94,11 +94,8 @@ pub(super) fn by_id(http: &Http, call: &Call, id: &str) -> Result<Flow, Problem>
         Found::One(ticket) => ticket,
         Found::Nothing | Found::Several => return Err(Problem::FlowOver),
     };
-    let flow = http.engine().flow(ticket).map_err(|error| match Failure::from(error) {
-        Failure::Rejected(_) => Problem::FlowOver,
-        Failure::Later(cause) => Problem::Later(cause),
-        Failure::Broken(cause) => Problem::Broken(cause),
-    })?;
+    let flow = http.engine().flow(ticket);
+    let flow = flow.map_err(|error| Problem::of(error.into(), Problem::FlowOver))?;
     if flow.id == id { Ok(flow) } else { Err(Problem::FlowOver) }
 }
 
@@ -174,8 +171,9 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
         Some(token) => match http.caller_by_cookie(token).await.map_err(Failure::from) {
             Ok(caller) => Some(caller),
             Err(Failure::Rejected(_)) => None,
-            Err(Failure::Later(cause)) => return Err(Problem::Later(cause)),
-            Err(Failure::Broken(cause)) => return Err(Problem::Broken(cause)),
+            Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
+                return Err(Problem::of(failure, Problem::FlowOver));
+            }
         },
         None => None,
     };
@@ -185,12 +183,9 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
         }
         (Some(_), _, _) => Err(Problem::NotYourGuest),
         (None, Some(caller), Some(token)) if caller.user.is_anonymous() => {
-            match http.engine().guest_by_session(&token).await.map_err(Failure::from) {
-                Ok(guest) => Ok(Visitor::Guest(guest)),
-                Err(Failure::Rejected(_)) => Err(Problem::NotYourGuest),
-                Err(Failure::Later(cause)) => Err(Problem::Later(cause)),
-                Err(Failure::Broken(cause)) => Err(Problem::Broken(cause)),
-            }
+            let guest = http.engine().guest_by_session(&token).await;
+            let guest = guest.map_err(|error| Problem::of(error.into(), Problem::NotYourGuest))?;
+            Ok(Visitor::Guest(guest))
         }
         (None, Some(_), _) => Ok(Visitor::Regular),
         (None, None, _) => Ok(Visitor::Nobody),

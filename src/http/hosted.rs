@@ -6,7 +6,6 @@ use super::Http;
 use super::answer::{self, BUSY_SECONDS, Cause, Failure, LIMITED_SECONDS, Response};
 use super::call::{Call, FormError};
 use super::flow::{self, Request, ResponseType, Visitor};
-use super::origin::Sender;
 use super::pages::{Alert, FormPage, GuestNote, Page, Problem};
 use super::redirect::with_query;
 use super::route::Endpoint;
@@ -39,20 +38,12 @@ struct Visit<'a> {
 
 async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem> {
     if call.is_post() {
-        refuse_foreign_form(http, call)?;
+        http.refuse_foreign_form(call)?;
     }
     let found = flow::find(http, call)?;
     let (request, id, visitor) = flow::visitor(http, call, found).await?;
     let visit = Visit { http, kind, id, request, visitor };
     if call.is_post() { visit.submit(call).await } else { Ok(visit.show("", None, None)) }
-}
-
-/// Only our own pages send our forms; a page elsewhere must not sign anybody in.
-fn refuse_foreign_form(http: &Http, call: &Call) -> Result<(), Problem> {
-    match http.site().origins.sender(call.headers()) {
-        Sender::Own => Ok(()),
-        Sender::Listed | Sender::Foreign | Sender::Unknown => Err(Problem::ForeignForm),
-    }
 }
 
 impl Visit<'_> {

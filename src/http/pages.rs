@@ -8,7 +8,7 @@ use http::header::{
 };
 
 use super::Http;
-use super::answer::{self, Cause, Response};
+use super::answer::{self, BUSY_SECONDS, Cause, Failure, Response};
 use super::redirect::csp_source;
 
 /// Writes the pages. A host gives its own to [`Http::with_pages`].
@@ -242,6 +242,15 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// A failure of the engine, which is `refused` where the rules forbid something.
+    pub(super) fn of(failure: Failure, refused: Self) -> Self {
+        match failure {
+            Failure::Rejected(_) => refused,
+            Failure::Later(cause) => Self::Later(cause),
+            Failure::Broken(cause) => Self::Broken(cause),
+        }
+    }
+
     /// The problem for people to read.
     pub fn text(&self) -> &'static str {
         match self {
@@ -312,6 +321,16 @@ impl Http {
         // With "no-referrer" Chromium would send `Origin: null` along with our own forms.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        response
+    }
+
+    /// A page that says why there is nothing to fill in.
+    pub(super) fn problem(&self, problem: &Problem) -> Response {
+        let response = self.page(problem.status(), &Page::Problem(problem), None);
+        let response = answer::because(response, problem.cause());
+        if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return answer::retry_after(response, BUSY_SECONDS);
+        }
         response
     }
 }
