@@ -64,12 +64,7 @@ async fn resume_by_refresh_token(
     let resumed = http.engine().refresh(&token, client).await;
     let caller = resumed.map_err(|error| match Failure::from(error) {
         Failure::Rejected(
-            Rejection::SessionUnknown
-            | Rejection::SessionExpired
-            | Rejection::SessionSuperseded
-            | Rejection::AlreadyMerged
-            | Rejection::Deleted
-            | Rejection::Collected,
+            Rejection::SessionUnknown | Rejection::SessionExpired | Rejection::SessionSuperseded,
         ) => over(),
         failure @ (Failure::Rejected(_) | Failure::Later(_) | Failure::Broken(_)) => failure.into(),
     })?;
@@ -108,13 +103,10 @@ async fn by_cookie(http: &Http, call: &Call) -> Result<Response, ApiError> {
             Ok(caller) if caller.user.is_anonymous() => return Ok(result(&json!({}))),
             Ok(_) => return Err(ApiError::regular_user()),
             Err(Failure::Rejected(
+                // Whatever became of the user, this is how its session says so.
                 Rejection::SessionUnknown
                 | Rejection::SessionExpired
-                | Rejection::SessionSuperseded
-                | Rejection::AlreadyPromoted
-                | Rejection::AlreadyMerged
-                | Rejection::Deleted
-                | Rejection::Collected,
+                | Rejection::SessionSuperseded,
             )) => {}
             Err(failure) => return Err(failure.into()),
         }
