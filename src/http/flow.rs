@@ -12,7 +12,7 @@ use super::pages::Problem;
 use crate::credential::SessionToken;
 use crate::engine::{CodeRequest, Flow, Guest, Open, OpenedFlow};
 use crate::model::{ClientId, SessionKind};
-use crate::rules::ClientPolicy;
+use crate::rules::{ClientPolicy, Rejection};
 
 /// What a client has asked for: where to go back to, and with what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +170,8 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
     let caller = match &token {
         Some(token) => match http.caller_by_cookie(token).await.map_err(Failure::from) {
             Ok(caller) => Some(caller),
+            // Another session in its place would cost a guest the only one that it has.
+            Err(Failure::Rejected(Rejection::Disabled)) => return Err(Problem::Disabled),
             Err(Failure::Rejected(_)) => None,
             Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
                 return Err(Problem::of(failure, Problem::FlowOver));

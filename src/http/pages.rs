@@ -233,6 +233,8 @@ pub enum Problem {
     FlowOver,
     /// The flow is for another guest than the one whose cookie this browser has.
     NotYourGuest,
+    /// The guest whose cookie this browser has is locked out.
+    Disabled,
     /// The form was not sent by our own page.
     ForeignForm,
     /// It may succeed in a moment.
@@ -261,6 +263,7 @@ impl Problem {
             Self::NotYourGuest => {
                 "This page belongs to another guest. Go back to the application and start again."
             }
+            Self::Disabled => "This account is locked.",
             Self::ForeignForm => "This form was not sent from our own page, and was ignored.",
             Self::Later(_) => "This did not work. Try again in a moment.",
             Self::Broken(_) => "This did not work. It is not your fault.",
@@ -273,6 +276,7 @@ impl Problem {
             Self::InvalidRequest(detail) => Some(detail),
             Self::FlowOver
             | Self::NotYourGuest
+            | Self::Disabled
             | Self::ForeignForm
             | Self::Later(_)
             | Self::Broken(_) => None,
@@ -282,7 +286,7 @@ impl Problem {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequest(_) | Self::FlowOver => StatusCode::BAD_REQUEST,
-            Self::NotYourGuest | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NotYourGuest | Self::Disabled | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -291,9 +295,11 @@ impl Problem {
     pub(super) fn cause(&self) -> Option<Cause> {
         match self {
             Self::Later(cause) | Self::Broken(cause) => Some(cause.clone()),
-            Self::InvalidRequest(_) | Self::FlowOver | Self::NotYourGuest | Self::ForeignForm => {
-                None
-            }
+            Self::InvalidRequest(_)
+            | Self::FlowOver
+            | Self::NotYourGuest
+            | Self::Disabled
+            | Self::ForeignForm => None,
         }
     }
 }

@@ -284,3 +284,28 @@ async fn a_host_can_write_the_pages_itself() {
     assert_eq!(answer.body, format!("join us at {page} as web"));
     assert!(answer.header("content-security-policy").is_some());
 }
+
+/// On the pages without a code, a guest who was locked out counted as nobody: whoever signed up or logged
+/// in took the place of its only session, which it keeps for the day that it is enabled.
+#[tokio::test]
+async fn a_disabled_guest_keeps_its_cookie() {
+    let site = Site::new();
+    site.regular("ada@example.com").await;
+    let mut browser = Browser::new(&site);
+    let user = browser.become_guest().await.parse().unwrap();
+    let sign_up = browser.authorize(&[("response_type", "none"), ("x_page", "signup")]).await;
+    let log_in = sign_up.replace("/signup", "/login");
+    site.engine().disable(user).await.unwrap();
+    let session = browser.cookies["session"].clone();
+    for answer in [
+        browser.get(&sign_up).await,
+        browser.submit(&sign_up, "bob@example.com", PASSWORD).await,
+        browser.submit(&log_in, "ada@example.com", PASSWORD).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.alert().unwrap().contains("locked"), "{}", answer.body);
+    }
+    assert_eq!(browser.cookies["session"], session);
+    site.engine().enable(user).await.unwrap();
+    assert_eq!(browser.sub().await, user.to_string());
+}
