@@ -112,7 +112,8 @@ impl Http {
     /// [`MAX_BODY_BYTES`] by itself, and answer with [`refuse_body`](Self::refuse_body); a body that
     /// breaks off is answered with [`refuse_broken_body`](Self::refuse_broken_body).
     ///
-    /// Where the status is 500 or 503, the [`Cause`] stands among the response's extensions.
+    /// Where the status is 500 or 503, or something failed that the person need not know, the [`Cause`]
+    /// stands among the response's extensions.
     ///
     /// # Cancellation
     ///
@@ -166,7 +167,8 @@ impl Http {
     /// The values of `Set-Cookie` that give a browser a new session.
     ///
     /// For a session that the host has opened itself, with
-    /// [`SessionKind::Cookie`](crate::model::SessionKind::Cookie).
+    /// [`SessionKind::Cookie`](crate::model::SessionKind::Cookie). A session that the browser had before
+    /// is lost to it, and goes on unless the host ends it by [`Engine::sign_out`](crate::Engine::sign_out).
     ///
     /// # Security
     ///

@@ -12,7 +12,8 @@ use crate::rules::Rejection;
 /// What a request is answered with.
 pub type Response = http::Response<Vec<u8>>;
 
-/// Why a request was answered with status 500 or 503, for the host's log.
+/// Why a request was answered with status 500 or 503, for the host's log; or, where somebody was signed in
+/// nevertheless, why the session that the browser had before could not be ended.
 ///
 /// The answer itself says nothing about the inside; this stands among its
 /// [extensions](http::Response::extensions).

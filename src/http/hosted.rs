@@ -68,7 +68,10 @@ impl Visit<'_> {
             return Ok(self.refuse(email, Alert::SignedInAlready));
         }
         match self.decide(credential, call).await.map_err(Failure::from) {
-            Ok(signed_in) => Ok(self.leave(&signed_in)),
+            Ok(signed_in) => {
+                let cause = self.end_replaced(&signed_in, call).await;
+                Ok(answer::because(self.leave(&signed_in), cause))
+            }
             Err(Failure::Rejected(rejection)) => Ok(self.refuse(email, self.alert(rejection))),
             Err(Failure::Later(cause)) => Ok(self.show(email, Some(Alert::TryLater), Some(cause))),
             Err(Failure::Broken(cause)) => Ok(self.show(email, Some(Alert::Failed), Some(cause))),
@@ -84,6 +87,27 @@ impl Visit<'_> {
             }
             (Kind::SignUp, None) => engine.sign_up(credential, open, call.address).await,
             (Kind::LogIn, guest) => engine.sign_in(credential, guest, open, call.address).await,
+        }
+    }
+
+    /// Ends the session whose place in this browser a new one takes: nobody could end it afterwards. A
+    /// guest's is over by now, and stays to say why.
+    ///
+    /// The person is signed in whether or not this succeeds; what failed is for the host to know.
+    async fn end_replaced(&self, signed_in: &SignedIn, call: &Call) -> Option<Cause> {
+        match signed_in.opened {
+            Opened::Session { .. } => {}
+            Opened::Code(_) => return None,
+        }
+        let token = self.http.session_token(call.headers())?;
+        let ended = match self.http.caller_by_cookie(&token).await {
+            Ok(caller) if !caller.user.is_anonymous() => self.http.engine().sign_out(&token).await,
+            Ok(_) => Ok(false),
+            Err(error) => Err(error),
+        };
+        match ended.map_err(Failure::from) {
+            Ok(_) | Err(Failure::Rejected(_)) => None,
+            Err(Failure::Later(cause) | Failure::Broken(cause)) => Some(cause),
         }
     }
 

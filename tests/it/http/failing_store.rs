@@ -25,6 +25,8 @@ struct Fragile {
 const WHOLE: u8 = 0;
 const BUSY: u8 = 1;
 const CORRUPT: u8 = 2;
+/// Busy once something has landed.
+const BUSY_NEXT: u8 = 3;
 
 impl Fragile {
     fn new() -> Self {
@@ -48,7 +50,11 @@ impl Fragile {
 impl Backend for Fragile {
     async fn land(&self, landing: &Landing) -> Result<(), LandError> {
         self.check()?;
-        self.inner.land(landing).await
+        self.inner.land(landing).await?;
+        if self.state.load(Ordering::SeqCst) == BUSY_NEXT {
+            self.be(BUSY);
+        }
+        Ok(())
     }
 
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
@@ -111,4 +117,21 @@ async fn a_store_that_fails_ends_nobody_s_session() {
     }
     store.be(WHOLE);
     assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_is_signed_in_stays_so_when_the_session_before_cannot_be_ended() {
+    let store = Fragile::new();
+    let site = Site::over(store.clone(), |_| {});
+    site.regular("ada@example.com").await;
+    let mut browser = Browser::new(&site);
+    for state in [WHOLE, BUSY_NEXT] {
+        let page = browser.authorize(&[("response_type", "none")]).await;
+        store.be(state);
+        let done = browser.submit(&page, "ada@example.com", PASSWORD).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+        assert_eq!(done.parts.extensions.get::<Cause>().is_some(), state == BUSY_NEXT);
+        store.be(WHOLE);
+        assert_eq!(browser.userinfo().await.json()["email"], "ada@example.com");
+    }
 }

@@ -309,3 +309,31 @@ async fn a_disabled_guest_keeps_its_cookie() {
     site.engine().enable(user).await.unwrap();
     assert_eq!(browser.sub().await, user.to_string());
 }
+
+/// A session that a browser has lost by logging in again went on for up to 52 weeks, and nobody was left
+/// to end it (ASVS 7.2.4).
+#[tokio::test]
+async fn logging_in_again_ends_the_session_that_the_browser_had() {
+    let site = Site::new();
+    site.regular("ada@example.com").await;
+    site.regular("bob@example.com").await;
+    let log_in = async |browser: &mut Browser<'_>, email: &str| {
+        let page = browser.authorize(&[("response_type", "none")]).await;
+        browser.submit(&page, email, PASSWORD).await.location();
+        browser.cookies["session"].clone()
+    };
+    let mut elsewhere = Browser::new(&site);
+    log_in(&mut elsewhere, "ada@example.com").await;
+    let mut browser = Browser::new(&site);
+    let mut lost = Vec::new();
+    for email in ["ada@example.com", "ada@example.com", "bob@example.com"] {
+        lost.push(log_in(&mut browser, email).await);
+    }
+    assert_eq!(browser.userinfo().await.json()["email"], "bob@example.com");
+    lost.pop();
+    for session in lost {
+        browser.cookies.insert("session".to_owned(), session);
+        assert_eq!(browser.userinfo().await.error().1, "invalid_grant");
+    }
+    assert_eq!(elsewhere.userinfo().await.json()["email"], "ada@example.com");
+}

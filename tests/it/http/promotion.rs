@@ -302,6 +302,8 @@ async fn of_two_tabs_the_second_is_told_and_issued_nothing() {
     let same = browser.submit(&pages[1], "ada@example.com", PASSWORD).await;
     assert!(same.location().starts_with(REDIRECT_URI), "asking twice is asking once");
     assert_eq!(browser.sub().await, sub);
+    browser.cookies.insert("session".to_owned(), session);
+    assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED, "it was replaced");
 }
 
 #[tokio::test]
