@@ -203,17 +203,17 @@ impl Visit<'_> {
             }
             Rejection::PasswordTooLong => Alert::PasswordTooLong,
             Rejection::LimitReached => Alert::LimitReached,
-            Rejection::AlreadyPromoted
-            | Rejection::AlreadyMerged
-            | Rejection::Deleted
+            Rejection::AlreadyPromoted | Rejection::AlreadyMerged | Rejection::NotAnonymous => {
+                Alert::GuestOver
+            }
+            Rejection::Deleted
             | Rejection::Collected
-            | Rejection::NotAnonymous
             | Rejection::SessionUnknown
             | Rejection::SessionExpired
-            | Rejection::SessionSuperseded
-            | Rejection::TicketInvalid
-            | Rejection::TicketExpired
-            | Rejection::TicketSpent => Alert::GuestOver,
+            | Rejection::SessionSuperseded => Alert::GuestGone,
+            Rejection::TicketInvalid | Rejection::TicketExpired | Rejection::TicketSpent => {
+                Alert::PageOver
+            }
             Rejection::AccessTokenExpired
             | Rejection::AccessTokenInvalid
             | Rejection::AnonymousDisabled

@@ -156,6 +156,10 @@ pub enum Alert {
     GuestCannotJoin,
     /// The guest was promoted or merged meanwhile, perhaps in another tab.
     GuestOver,
+    /// The guest was deleted or collected meanwhile, or its session has ended.
+    GuestGone,
+    /// The page cannot be used any more.
+    PageOver,
     /// The person is signed in already, as a regular user.
     SignedInAlready,
     /// The user is locked out.
@@ -191,8 +195,13 @@ impl Alert {
                  that you already have. You are still a guest, and nothing has changed."
             }
             Self::GuestOver => {
-                "You have already signed up, perhaps in another tab. Go back to the application."
+                "You have already signed up or logged in, perhaps in another tab. Go back to the \
+                 application."
             }
+            Self::GuestGone => {
+                "Your time as this guest is over. Go back to the application and start again."
+            }
+            Self::PageOver => "This page has expired. Go back to the application and start again.",
             Self::SignedInAlready => {
                 "You are signed in already. Go back to the application, or log out there first."
             }
@@ -215,6 +224,8 @@ impl Alert {
             | Self::EmailTakenLogIn
             | Self::GuestCannotJoin
             | Self::GuestOver
+            | Self::GuestGone
+            | Self::PageOver
             | Self::SignedInAlready => StatusCode::CONFLICT,
             Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::TryLater => StatusCode::SERVICE_UNAVAILABLE,

@@ -394,3 +394,44 @@ async fn clients_without_an_address_share_one_limit() {
     assert_eq!(answers.pop(), Some(StatusCode::TOO_MANY_REQUESTS));
     assert!(answers.iter().all(|status| *status == StatusCode::OK), "{answers:?}");
 }
+
+/// A guest that was deleted, or whose time was over, was told that it had signed up already.
+#[tokio::test]
+async fn a_guest_that_is_over_is_told_what_became_of_it() {
+    let site = Site::new();
+    for (end, says) in [
+        ("promote", "already signed up"),
+        ("delete", "time as this guest is over"),
+        ("sign out", "time as this guest is over"),
+        ("sign out all", "time as this guest is over"),
+        ("sweep", "time as this guest is over"),
+    ] {
+        let guest = site.guest().await;
+        let user = sub_of(&site.userinfo(&guest.access).await).parse().unwrap();
+        let mut pages = Vec::new();
+        for _ in 0..2 {
+            let hint = code_hint(&site.promotion_code(&guest.refresh).await);
+            let mut browser = Browser::new(&site);
+            let page = browser.authorize(&[("login_hint", &hint)]).await;
+            pages.push((browser, page));
+        }
+        let (mut browser, page) = pages.pop().unwrap();
+        match end {
+            "promote" => {
+                let (mut first, page) = pages.pop().unwrap();
+                first.submit(&page, "ada@example.com", PASSWORD).await.location();
+            }
+            "delete" => site.engine().delete(user).await.unwrap(),
+            "sign out all" => site.engine().sign_out_all(user).await.unwrap(),
+            _ => {
+                site.post_form("/oauth2/revoke", &[("token", &guest.refresh)]).await;
+                if end == "sweep" {
+                    assert!(0 < site.engine().sweep(10).await.unwrap().guests);
+                }
+            }
+        }
+        let refused = browser.submit(&page, "other@example.com", PASSWORD).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{end}");
+        assert!(refused.alert().unwrap().contains(says), "{end}: {:?}", refused.alert());
+    }
+}
