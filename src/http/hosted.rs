@@ -159,7 +159,8 @@ impl Visit<'_> {
         }
     }
 
-    /// What the person must know before a guest is joined to a user for good.
+    /// What the person must know before a guest is theirs, or is joined to a user, for good: on a device
+    /// of several people it may have been somebody else.
     fn guest_note(&self) -> GuestNote {
         let on_conflict = self.http.engine().policy().anonymous.on_conflict;
         let is_brought = match self.request.response_type {
@@ -168,8 +169,8 @@ impl Visit<'_> {
         };
         match (&self.visitor, on_conflict, self.kind, is_brought) {
             (Visitor::Nobody | Visitor::Regular, _, _, _)
-            | (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, _)
-            | (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, false) => GuestNote::Nothing,
+            | (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, _) => GuestNote::Nothing,
+            (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, false) => GuestNote::Stays,
             (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, true) => GuestNote::BroughtStays,
             (Visitor::Guest(_), OnConflict::Login, Kind::LogIn, false) => GuestNote::Joins,
             (Visitor::Guest(_), OnConflict::Login, Kind::LogIn, true) => GuestNote::BroughtJoins,

@@ -76,11 +76,13 @@ pub struct FormPage<'a> {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestNote {
-    /// The person is no guest, or stays the same user.
+    /// The person is no guest, or stays one.
     Nothing,
+    /// It will be the person's, whoever has done it.
+    Stays,
     /// It will be joined to the account that the person logs in to.
     Joins,
-    /// It stays with the person, or is joined to the account that already has what is filled in.
+    /// It will be the person's, or is joined to the account that already has what is filled in.
     MayJoin,
     /// The guest was brought, and what it did will be the person's.
     BroughtStays,
@@ -97,11 +99,15 @@ impl GuestNote {
         match self {
             Self::Nothing => None,
             Self::Joins => Some(
-                "What you did as a guest on this device will be joined to the account you log in to.",
+                "What was done in this browser without an account will be joined to the account you \
+                 log in to.",
+            ),
+            Self::Stays => Some(
+                "What was done in this browser without an account will belong to the new account.",
             ),
             Self::MayJoin => Some(
-                "What you did as a guest on this device stays with you. If you already have an \
-                 account with this e-mail address and password, it will be joined to that account.",
+                "What was done in this browser without an account will belong to the new account, or \
+                 to the one that you already have with this e-mail address and password.",
             ),
             Self::BroughtStays => Some(
                 "You came here as a guest of the application, and what that guest did will be yours. \

@@ -3,6 +3,7 @@
 use guestpass::credential::Keyring;
 use guestpass::http::{Http, Page, Pages};
 use guestpass::model::SystemEntropy;
+use guestpass::rules::OnConflict;
 use guestpass::store::sqlite::SqliteBackend;
 use http::StatusCode;
 
@@ -336,4 +337,20 @@ async fn logging_in_again_ends_the_session_that_the_browser_had() {
         assert_eq!(browser.userinfo().await.error().1, "invalid_grant");
     }
     assert_eq!(elsewhere.userinfo().await.json()["email"], "ada@example.com");
+}
+
+/// On a device that two people use, the second one took over what the first had done as a guest, and no
+/// word was said.
+#[tokio::test]
+async fn whoever_signs_up_is_told_whose_the_guest_s_things_will_be() {
+    for on_conflict in [OnConflict::Error, OnConflict::Login] {
+        let site = Site::with(|policy| policy.anonymous.on_conflict = on_conflict);
+        let mut browser = Browser::new(&site);
+        let page = browser.authorize(&[("response_type", "none"), ("x_page", "signup")]).await;
+        let note = "What was done in this browser without an account will belong to";
+        assert!(!browser.get(&page).await.body.contains(note), "nothing was done");
+        browser.become_guest().await;
+        let shown = browser.get(&page).await.body;
+        assert!(shown.contains(note), "{on_conflict:?}: {shown}");
+    }
 }

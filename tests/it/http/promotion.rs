@@ -359,7 +359,7 @@ async fn of_two_tabs_without_a_code_the_second_makes_no_second_user() {
 }
 
 /// Anybody can send somebody else a link with a code of a guest of his own. The page said that it was
-/// about what was done on this device.
+/// about what was done in this browser.
 #[tokio::test]
 async fn a_page_never_vouches_for_a_guest_that_a_link_has_brought() {
     for (on_conflict, page, note) in [
@@ -374,7 +374,7 @@ async fn a_page_never_vouches_for_a_guest_that_a_link_has_brought() {
         let page = browser.authorize(&[("login_hint", &hint), ("x_page", page)]).await;
         let shown = browser.get(&page).await.body;
         assert!(shown.contains(note), "{shown}");
-        assert!(!shown.contains("on this device"), "{shown}");
+        assert!(!shown.contains("in this browser"), "{shown}");
     }
 }
 
