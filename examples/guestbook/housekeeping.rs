@@ -70,8 +70,7 @@ fn change(event: &Event) -> Option<Change> {
 /// portions, so that nobody who writes meanwhile waits for long.
 async fn clean_up(site: &Site) -> Result<(), Trouble> {
     for _ in 0..PORTIONS_AT_ONCE {
-        let swept = site.engine().sweep(SWEPT_IN_A_PORTION).await?;
-        if swept.sessions_and_nonces.max(swept.guests) < SWEPT_IN_A_PORTION {
+        if !site.engine().sweep(SWEPT_IN_A_PORTION).await?.has_more() {
             break;
         }
     }

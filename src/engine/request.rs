@@ -196,4 +196,6 @@ pub struct Swept {
     /// Anonymous users whose time is over and that could not be collected: what is stored of them
     /// cannot be read, or others kept changing them. They are tried again by the next sweep.
     pub left: u32,
+    /// Whether a portion was full.
+    pub(super) has_more: bool,
 }

@@ -12,7 +12,7 @@ use crate::store::MAX_PORTION;
 impl Engine {
     /// Removes what has ended: sessions, nonces whose time is up, and anonymous users that nothing can
     /// sign in again. At most `limit` of each and never more than [`MAX_PORTION`]; call it again while
-    /// it says that there was something.
+    /// [`Swept::has_more`] says so.
     ///
     /// # Errors
     ///
@@ -25,16 +25,19 @@ impl Engine {
     pub async fn sweep(&self, limit: u32) -> Result<Swept, Error> {
         let now = self.now();
         let limit = limit.min(MAX_PORTION);
-        for (user, epoch) in self.0.superseded.take(limit) {
+        let superseded = self.0.superseded.take(limit);
+        let is_full = |count: usize| 0 < count && u32::try_from(count).is_ok_and(|it| limit <= it);
+        let mut has_more = is_full(superseded.len());
+        for (user, epoch) in superseded {
             let until = now.plus(KEEP_SUPERSEDED);
             self.backend().sessions().shorten(user, epoch, until, limit).await?;
         }
-        let mut swept = Swept {
-            sessions_and_nonces: self.backend().sessions().sweep(now, limit).await?,
-            guests: 0,
-            left: 0,
-        };
-        for user in self.backend().users().ended(now, limit).await? {
+        let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
+        has_more |= 0 < sessions_and_nonces && limit <= sessions_and_nonces;
+        let mut swept = Swept { sessions_and_nonces, guests: 0, left: 0, has_more: false };
+        let ended = self.backend().users().ended(now, limit).await?;
+        let is_followed = is_full(ended.len());
+        for user in ended {
             let fresh = self.fresh_epoch()?;
             match self.decide(user, |account| Ok(collection::decide(account, fresh, now))).await {
                 Ok(is_collected) => {
@@ -43,6 +46,8 @@ impl Engine {
                 Err(_) => swept.left = swept.left.saturating_add(1),
             }
         }
+        // A portion of which nothing could be collected is what the next call would find again.
+        swept.has_more = has_more || is_followed && 0 < swept.guests;
         Ok(swept)
     }
 
@@ -50,6 +55,14 @@ impl Engine {
     /// Not the epoch that follows: by the time of the sweep the user may be at yet another.
     pub(super) fn supersede(&self, user: UserId, epoch: Epoch) {
         self.0.superseded.push(user, epoch);
+    }
+}
+
+impl Swept {
+    /// Whether a portion was full, so that another call right away may find more to remove. It comes to an
+    /// end: what was [`left`](Self::left) does not count, which needs time, or the operator.
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 }
 

@@ -6,9 +6,11 @@ use guestpass::rules::ClientPolicy;
 use guestpass::{Policy, Rejection};
 
 use crate::support::{
-    Device, Held, World, code_for, days, on_every_backend, on_every_backend_with, password,
-    refused, run, seconds,
+    Device, Fault, Held, PASSWORD, World, code_for, days, on_every_backend, on_every_backend_with,
+    password, refused, run, seconds,
 };
+
+const OTHER: &str = "another long password";
 
 fn sweep(world: &World) -> u32 {
     run(world.engine.sweep(1000)).unwrap().guests
@@ -205,8 +207,53 @@ fn sweeping_goes_in_portions() {
             let guest = world.guest();
             run(world.engine.sign_out(&guest.token)).unwrap();
         }
-        let portions: Vec<u32> =
-            (0..4).map(|_| run(world.engine.sweep(2)).unwrap().guests).collect();
-        assert_eq!(portions, [2, 2, 1, 0]);
+        let portions: Vec<(u32, bool)> = (0..4)
+            .map(|_| run(world.engine.sweep(2)).unwrap())
+            .map(|swept| (swept.guests, swept.has_more()))
+            .collect();
+        // The sessions of the two who were collected before are looked for in the third one.
+        assert_eq!(portions, [(2, true), (2, true), (1, true), (0, false)]);
+    });
+}
+
+#[test]
+fn who_sweeps_as_long_as_there_is_more_comes_to_an_end() {
+    on_every_backend(|world| {
+        let sweep_all = |limit: u32| {
+            let more = (0..100).take_while(|_| run(world.engine.sweep(limit)).unwrap().has_more());
+            more.count()
+        };
+        for number in 0..5 {
+            let ada = world.regular(&format!("ada{number}"));
+            run(world.engine.change_password(&ada.token, PASSWORD, OTHER, None)).unwrap();
+        }
+        assert!((2..100).contains(&sweep_all(2)), "sessions that are over already");
+        world.advance(days(40));
+        assert!((2..100).contains(&sweep_all(2)), "sessions that have ended");
+        assert_eq!(sweep_all(0), 0);
+    });
+}
+
+/// A guest that cannot be collected is counted in each answer. Whoever swept while there was something
+/// in it swept for ever.
+#[test]
+fn guests_that_cannot_be_collected_are_no_reason_to_sweep_again_at_once() {
+    on_every_backend(|world| {
+        for _ in 0..2 {
+            let guest = world.guest();
+            run(world.engine.sign_out(&guest.token)).unwrap();
+        }
+        // From the first load on: what comes before finds the sessions and the guests.
+        let calls = (0..20).find(|&calls| {
+            world.script.fail(Fault::Onwards, calls);
+            let swept = run(world.engine.sweep(2));
+            world.script.rest();
+            swept.is_ok_and(|swept| {
+                assert_eq!((swept.guests, swept.left, swept.has_more()), (0, 2, false));
+                true
+            })
+        });
+        assert!(calls.is_some());
+        assert_eq!(run(world.engine.sweep(2)).unwrap().guests, 2);
     });
 }
