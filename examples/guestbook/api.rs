@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use guestpass::axum::{AnyUser, OptionalUser};
@@ -100,8 +100,8 @@ pub(crate) async fn me(
     .into_response())
 }
 
-/// The request carries an access token, which no browser adds by itself, or was sent by a page of the
-/// site.
+/// The request carries an access token, which no browser adds by itself as it adds a cookie or the name and
+/// password of `Basic`, or was sent by a page of the site.
 #[derive(Debug)]
 pub(crate) struct ByTokenOrFromOwnPage;
 
@@ -109,7 +109,9 @@ impl FromRequestParts<Site> for ByTokenOrFromOwnPage {
     type Rejection = ApiTrouble;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, ApiTrouble> {
-        if !parts.headers.contains_key(AUTHORIZATION) {
+        let authorization = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let scheme = authorization.and_then(|value| value.get(..BEARER.len()));
+        if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER)) {
             FromOwnPage::from_request_parts(parts, site).await?;
         }
         Ok(Self)
@@ -136,3 +138,5 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
     let body = json!({ "error": { "code": code, "message": message } });
     (status, Json(body)).into_response()
 }
+
+const BEARER: &[u8] = b"Bearer ";

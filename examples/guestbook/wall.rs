@@ -63,7 +63,9 @@ pub(crate) async fn post(
             return refuse(&site, &visitor, &draft, status, no_actor.advice()?).await;
         }
     };
-    site.data().post(actor.user, message, site.engine().now()).await?;
+    if site.data().post(actor.user, message, site.engine().now()).await?.is_none() {
+        return refuse(&site, &visitor, &draft, StatusCode::UNAUTHORIZED, GONE).await;
+    }
     // Loading the page again must not write the message again.
     Ok((actor.cookies(), Redirect::to("/")).into_response())
 }
@@ -176,3 +178,6 @@ fn message(site: &Site, visitor: &Visitor, posted: &Posted) -> String {
         text = Text(&posted.text),
     )
 }
+
+/// What is said to somebody who is no user any more by the time that the message arrives.
+const GONE: &str = "You were deleted while this was on its way, and it is not on the wall.";

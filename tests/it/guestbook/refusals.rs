@@ -1,5 +1,7 @@
 //! What the site refuses, and that nothing typed is lost by it.
 
+use std::time::Duration;
+
 use super::{Browser, Folder, PASSWORD, begin_sign_up, enter, post, sub};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -73,6 +75,8 @@ fn with_a_cookie_the_api_takes_json_from_the_sites_own_pages_only() {
     };
     assert_eq!(status(&[json], text), 403);
     assert_eq!(status(&[json, ("origin", "http://localhost:1")], text), 403);
+    let basic = ("authorization", "Basic dXNlcjpzZWNyZXQ=");
+    assert_eq!(status(&[json, basic], text), 403, "browsers add this by themselves");
     assert_eq!(status(&[("content-type", "text/plain"), own], text), 415);
     assert_eq!(status(&[json, own], r#"{"text":""}"#), 422);
     assert_eq!(status(&[json, own], text), 201);
@@ -145,4 +149,24 @@ fn without_guests_people_are_asked_to_log_in() {
     let page = post(&mut Browser::at(&site), "hello");
     assert_eq!(page.status, 403);
     assert!(page.alert().unwrap().contains("Log in first"), "{page:?}");
+}
+
+/// Whoever was deleted while the message was on its way was sent to the wall as if it were there.
+#[test]
+fn a_message_that_nobody_is_left_to_have_written_is_kept_in_the_box() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = post(&mut browser, "before").form("/");
+    let guest = sub(&mut browser).unwrap();
+    // As the site's own tables are for a moment: the deletion is there, and the session was asked before.
+    let tables = rusqlite::Connection::open(folder.database()).unwrap();
+    tables.busy_timeout(Duration::from_secs(10)).unwrap();
+    let gone = "INSERT INTO guestbook_former (sub, successor) VALUES (?1, NULL)";
+    tables.execute(gone, [guest]).unwrap();
+    let page = browser.submit(&form, &[("message", "and more")]);
+    assert_eq!(page.status, 401);
+    assert!(page.alert().unwrap().contains("were deleted"), "{page:?}");
+    assert!(page.body.contains("and more</textarea>"), "{page:?}");
+    assert_eq!(page.messages(), ["before"]);
 }
