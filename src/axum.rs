@@ -34,11 +34,12 @@
 mod user;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ::axum::Router;
 use ::axum::body::{Body, to_bytes};
 use ::axum::extract::{ConnectInfo, Request, State};
+use ::axum::http::Extensions;
 use ::axum::response::Response;
 use ::axum::routing::any;
 use http_body_util::LengthLimitError;
@@ -47,10 +48,39 @@ pub use user::{AnyUser, OptionalUser, RegularUser, UserRejection};
 
 use crate::http::{Http, MAX_BODY_BYTES};
 
+/// The address at the other end of a connection, as a layer of the host's knows it.
+///
+/// For servers that give no [`ConnectInfo<SocketAddr>`]: those on a unix socket, or behind a balancer that
+/// tells the address in a way of its own. The layer puts it among the extensions of each request, where it
+/// counts before `ConnectInfo`:
+///
+/// ```
+/// use axum::Extension;
+/// use guestpass::axum::{Peer, router};
+///
+/// # fn on_a_unix_socket(http: guestpass::http::Http) -> axum::Router {
+/// // nginx is at the other end; with "127.0.0.1" in `http.trusted_proxies` its `X-Forwarded-For` counts.
+/// let nginx = Peer([127, 0, 0, 1].into());
+/// router(http).layer(Extension(nginx))
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// The address that a request with these extensions came from, if they say.
+    pub fn of(extensions: &Extensions) -> Option<IpAddr> {
+        let named = extensions.get().map(|Self(address)| *address);
+        let connected = extensions.get::<ConnectInfo<SocketAddr>>();
+        named.or_else(|| connected.map(|ConnectInfo(address)| address.ip()))
+    }
+}
+
 /// The endpoints as a router, to be merged at the root of the host's.
 ///
-/// The peer's address comes from [`ConnectInfo<SocketAddr>`], so the host serves with
-/// `into_make_service_with_connect_info::<SocketAddr>()`; without it no limit counts by address.
+/// Limits count by the peer's address. It comes from [`ConnectInfo<SocketAddr>`], so the host serves with
+/// `into_make_service_with_connect_info::<SocketAddr>()`, or from a [`Peer`]. Without either all clients
+/// share one limit, and one of them can use it up for everybody.
 pub fn router(http: Http) -> Router {
     Http::routes()
         .fold(Router::new(), |router, path| router.route(path, any(answer)))
@@ -58,8 +88,7 @@ pub fn router(http: Http) -> Router {
 }
 
 async fn answer(State(http): State<Http>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(address)| address.ip());
+    let peer = Peer::of(request.extensions());
     let (parts, body) = request.into_parts();
     // Reading stops at the limit, whatever length the request announces.
     let response = match to_bytes(body, MAX_BODY_BYTES).await {

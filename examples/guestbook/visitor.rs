@@ -1,12 +1,13 @@
 //! Who is asking, and how somebody becomes a guest.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::response::AppendHeaders;
+use guestpass::axum::Peer;
 use guestpass::model::{SessionKind, UserId};
 use guestpass::{Caller, Error, Open, Rejection};
 
@@ -147,8 +148,7 @@ impl FromRequestParts<Site> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+        let peer = Peer::of(&parts.extensions);
         Ok(Self(Some(site.http().client_address(peer, &parts.headers))))
     }
 }

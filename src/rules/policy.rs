@@ -75,7 +75,8 @@ impl<T: Into<String>> From<T> for PublicOrigin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpPolicy {
-    /// Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` is believed.
+    /// Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` is believed. Everybody behind a proxy
+    /// that is not among them is one client to the limits by address.
     pub trusted_proxies: Vec<String>,
     /// Origins, beside our own and those of the redirect URIs of clients that may act for people, whose
     /// pages may use cookies at the endpoints under `/api` and at a host's own, and read answers.

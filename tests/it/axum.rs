@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRef};
 use axum::routing::{get, post};
-use guestpass::axum::{AnyUser, OptionalUser, RegularUser, router};
+use guestpass::axum::{AnyUser, OptionalUser, Peer, RegularUser, router};
 use guestpass::http::{Http, MAX_BODY_BYTES};
 use http::{Request, StatusCode};
 use tower::ServiceExt;
@@ -151,4 +151,33 @@ async fn a_refusal_of_a_handler_is_not_stored_by_a_cache() {
     let response = router.oneshot(request("/any").map(Body::from)).await.unwrap();
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(response.headers()["content-type"], "application/json");
+}
+
+/// On a unix socket, or where another server accepts the connections, nothing could tell the address, and
+/// one client used up everybody's limit.
+#[tokio::test]
+async fn a_layer_of_the_host_may_name_the_peer() {
+    let site = Site::with(|policy| {
+        policy.rate_limits.signup_anonymous.per_ip.burst = 1;
+        policy.http.trusted_proxies = vec!["127.0.0.1".to_owned()];
+    });
+    let router = application(&site);
+    let sign_up = async |peer: &str, forwarded: Option<&str>| {
+        let request = json("/api/anonymous_user/signup", r#"{"session_type":"cookie"}"#);
+        let request = match forwarded {
+            Some(address) => with(request, "x-forwarded-for", address),
+            None => request,
+        };
+        let mut request = request.map(Body::from);
+        let connected: SocketAddr = "198.51.100.7:1".parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(connected));
+        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+        ask(&router, request).await.0
+    };
+    assert_eq!(sign_up("192.0.2.1", None).await, StatusCode::OK);
+    assert_eq!(sign_up("192.0.2.1", None).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(sign_up("192.0.2.2", None).await, StatusCode::OK);
+    assert_eq!(sign_up("127.0.0.1", Some("192.0.2.3")).await, StatusCode::OK);
+    assert_eq!(sign_up("127.0.0.1", Some("192.0.2.4")).await, StatusCode::OK);
+    assert_eq!(sign_up("127.0.0.1", Some("192.0.2.4")).await, StatusCode::TOO_MANY_REQUESTS);
 }
