@@ -1,4 +1,9 @@
 //! `GET /resolve`: tells a reverse proxy in headers who makes a request.
+//!
+//! The proxy asks with GET, whatever the method of the request that it asks about; a cookie counts for
+//! all of them, also where a page elsewhere made the browser send it. So the application behind the
+//! proxy has to look at `Origin` or `Sec-Fetch-Site` itself before it changes anything, as
+//! [`Http::is_same_origin`] does for handlers in process.
 
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
