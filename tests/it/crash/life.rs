@@ -401,18 +401,15 @@ fn history(world: &World, user: UserId, since: EventCursor) -> Vec<String> {
         let Some((last, _)) = portion.last() else { return told };
         after = *last;
         let own = portion.iter().map(|(_, event)| event).filter(|event| event.user == user);
-        told.extend(own.map(|event| match event.kind {
-            EventKind::SignedIn { method, .. } => format!("signed in by {method:?}"),
-            EventKind::Merged { .. } => "merged".to_owned(),
-            EventKind::SignedUpAnonymously
-            | EventKind::SignedUp
-            | EventKind::Promoted
-            | EventKind::PasswordChanged
-            | EventKind::Disabled
-            | EventKind::Enabled
-            | EventKind::Deleted
-            | EventKind::Collected
-            | EventKind::KeyRefused { .. } => format!("{:?}", event.kind),
+        told.extend(own.map(|event| {
+            // What was drawn is left out.
+            if let EventKind::SignedIn { method, .. } = event.kind {
+                format!("signed in by {method:?}")
+            } else if let EventKind::Merged { .. } = event.kind {
+                "merged".to_owned()
+            } else {
+                format!("{:?}", event.kind)
+            }
         }));
     }
 }
