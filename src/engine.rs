@@ -35,7 +35,9 @@ pub use request::{
 pub use user_info::{AuthenticatorInfo, IdentityInfo, UserInfo};
 
 use crate::credential::{Keyring, PasswordHasher, Tickets};
-use crate::model::{Account, AuthenticatorId, Clock, Entropy, Epoch, Timestamp, UserId};
+use crate::model::{
+    Account, AuthenticatorId, Clock, Entropy, EntropyError, Epoch, Timestamp, UserId,
+};
 use crate::rules::sign_up::Fresh;
 use crate::rules::{Policy, Rejection};
 use crate::store::{Backend, LandError, Landing, Lookup};
@@ -118,19 +120,33 @@ impl Engine {
     }
 
     fn fresh_epoch(&self) -> Result<Epoch, Error> {
+        #[cfg(canary)]
+        if crate::canary::Canary::OwnRandomness.sings() {
+            return Ok(Epoch::draw(&crate::model::SystemEntropy)?);
+        }
         Ok(Epoch::draw(self.entropy())?)
     }
 
-    fn fresh(&self, now: Timestamp) -> Result<Fresh, Error> {
-        #[cfg(canary)]
-        if crate::canary::Canary::OwnRandomness.sings() {
-            let epoch = Epoch::draw(&crate::model::SystemEntropy)?;
-            return Ok(Fresh { epoch, authenticator: AuthenticatorId::draw(self.entropy(), now)? });
+    /// The epoch that follows that of `account`. Random bytes that come again must not make it the same
+    /// one, at which everything would go on that was to end.
+    fn next_epoch(&self, account: &Account) -> Result<Epoch, Error> {
+        let epoch = self.fresh_epoch()?;
+        if epoch == account.user.epoch {
+            return Err(EntropyError.into());
         }
-        Ok(Fresh {
-            epoch: Epoch::draw(self.entropy())?,
-            authenticator: AuthenticatorId::draw(self.entropy(), now)?,
-        })
+        Ok(epoch)
+    }
+
+    /// What the next state of `account` may need.
+    fn fresh_for(&self, account: &Account, now: Timestamp) -> Result<Fresh, Error> {
+        let epoch = self.next_epoch(account)?;
+        Ok(Fresh { epoch, authenticator: AuthenticatorId::draw(self.entropy(), now)? })
+    }
+
+    /// What a new user may need.
+    fn fresh(&self, now: Timestamp) -> Result<Fresh, Error> {
+        let epoch = self.fresh_epoch()?;
+        Ok(Fresh { epoch, authenticator: AuthenticatorId::draw(self.entropy(), now)? })
     }
 
     /// Lands, or says why to look again.

@@ -19,7 +19,7 @@ impl Engine {
     /// The user is disabled or not.
     pub async fn disable(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::disable(account, self.fresh_epoch()?, now)?))
+        self.decide(user, |account| Ok(status::disable(account, self.next_epoch(account)?, now)?))
             .await?;
         Ok(())
     }
@@ -52,7 +52,8 @@ impl Engine {
     /// The user is deleted or not.
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::delete(account, self.fresh_epoch()?, now))).await?;
+        self.decide(user, |account| Ok(status::delete(account, self.next_epoch(account)?, now)))
+            .await?;
         Ok(())
     }
 

@@ -71,7 +71,7 @@ impl Engine {
         }
         let hash = self.0.hasher.hash(self.new_password(new)?).await?;
         for _ in 0..MAX_ATTEMPTS {
-            let fresh = self.fresh(now)?;
+            let fresh = self.fresh_for(&account, now)?;
             let commit = passwords::change(&account, &proof, &hash, fresh, now)?;
             let session = Session { epoch: fresh.epoch, ..caller.session.clone() };
             let mut landing =
@@ -109,7 +109,7 @@ impl Engine {
             let Some(account) = self.backend().users().load(Lookup::Identity(&key)).await? else {
                 return Err(Rejection::UserUnknown.into());
             };
-            let fresh = self.fresh(now)?;
+            let fresh = self.fresh_for(&account, now)?;
             let commit = passwords::set(&account, &key, &hash, fresh, now)?;
             let mut landing = Landing { commit: Some(commit), ..Landing::default() };
             match self.land(&mut landing).await? {

@@ -83,7 +83,7 @@ impl Engine {
                 Some(claim) => claim,
                 None => claim.insert(self.claim(&credential).await?),
             };
-            let fresh = self.fresh(now)?;
+            let fresh = self.fresh_for(&account, now)?;
             let commit = promotion::decide(&account, &guest.proof, claim, fresh, now)?;
             let promoted = Account::after(Some(&account), &commit).ok_or(Error::Contended)?;
             let admission = Admission::to(&promoted, credential.method());
@@ -163,7 +163,8 @@ impl Engine {
             owner: &owner,
             owner_proof: &proof,
         };
-        let (commit, admission) = merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
+        let (commit, admission) =
+            merging::decide(&parties, on_conflict, self.next_epoch(step.account)?, now)?;
         landing.open_session = prepared.session(&admission, now);
         landing.commit = Some(commit);
         tell_of_sign_in(landing, &owner, proof.method(), now);

@@ -113,8 +113,10 @@ impl Engine {
     /// All of them have ended, or none.
     pub async fn sign_out_all(&self, user: UserId) -> Result<(), Error> {
         let now = self.now();
-        self.decide(user, |account| Ok(status::sign_out_all(account, self.fresh_epoch()?, now)?))
-            .await?;
+        self.decide(user, |account| {
+            Ok(status::sign_out_all(account, self.next_epoch(account)?, now)?)
+        })
+        .await?;
         Ok(())
     }
 

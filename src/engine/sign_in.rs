@@ -73,7 +73,7 @@ impl Engine {
                     owner_proof: &proof,
                 };
                 let (commit, admission) =
-                    merging::decide(&parties, on_conflict, self.fresh_epoch()?, now)?;
+                    merging::decide(&parties, on_conflict, self.next_epoch(&account)?, now)?;
                 landing.open_session = prepared.session(&admission, now);
                 landing.commit = Some(commit);
                 tell_of_sign_in(&mut landing, &owner, proof.method(), now);
@@ -127,7 +127,9 @@ impl Engine {
                 let proof = Proof::assertion(&account, Method::ProvenIdentity, None);
                 return Ok((account, proof));
             }
-            if let Some(commit) = proving::take_over(&account, &key, self.fresh_epoch()?, now) {
+            if let Some(commit) =
+                proving::take_over(&account, &key, self.next_epoch(&account)?, now)
+            {
                 let mut landing = Landing { commit: Some(commit), ..Landing::default() };
                 match self.land(&mut landing).await? {
                     Landed::Whole => self.supersede(account.user.id, account.user.epoch),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::engine::{Engine, Error, Swept};
-use crate::model::{Epoch, UserId};
+use crate::model::{Account, Epoch, UserId};
 use crate::rules::collection;
 use crate::store::MAX_PORTION;
 
@@ -38,11 +38,13 @@ impl Engine {
         let ended = self.backend().users().ended(now, limit).await?;
         let is_followed = is_full(ended.len());
         for user in ended {
-            let fresh = self.fresh_epoch()?;
-            match self.decide(user, |account| Ok(collection::decide(account, fresh, now))).await {
+            let collect =
+                |account: &Account| Ok(collection::decide(account, self.next_epoch(account)?, now));
+            match self.decide(user, collect).await {
                 Ok(is_collected) => {
                     swept.guests = swept.guests.saturating_add(u32::from(is_collected));
                 }
+                Err(error @ Error::Entropy(_)) => return Err(error),
                 Err(_) => swept.left = swept.left.saturating_add(1),
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::{Signer, SigningKey};
+use guestpass::Rejection;
 use guestpass::credential::signed_request::SKEW;
 use guestpass::credential::{Action, KeyHeader, RequestError, SignedRequest, device_key};
 use guestpass::model::{DeviceKey, KeyId, PublicKey, Timestamp};
@@ -18,6 +19,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 
 use super::NOW;
+use crate::support::{Place, World, cookie, refused, run};
 
 /// A device with a key of one of the three kinds.
 enum Device {
@@ -168,6 +170,104 @@ fn attack_2_a_mac_is_no_signature() {
             assert_eq!(parse(&device.with_header("alg", json!(alg))), Err(RequestError::Algorithm));
         }
     }
+}
+
+/// The public key in the forms in which somebody may have it, to be taken for the key of a MAC.
+fn forms(key: &PublicKey, jwk: &Value) -> Vec<Vec<u8>> {
+    let (prefix, raw): (&[u8], Vec<u8>) = match key {
+        PublicKey::Ed25519(point) => (&ED25519_DER, point.to_vec()),
+        PublicKey::P256 { x, y } => (&P256_DER, [&[4], x.as_slice(), y].concat()),
+        // Without the numbers around it, which nobody looks at here either.
+        PublicKey::Rsa { n, .. } => (&[], n.clone()),
+    };
+    let der = [prefix, &raw].concat();
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&der);
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----");
+    let text = jwk.to_string().into_bytes();
+    vec![Vec::new(), raw, der, format!("{pem}\n").into_bytes(), pem.into_bytes(), text]
+}
+
+#[test]
+fn attack_2_a_mac_with_the_public_key_in_any_form_proves_nothing() {
+    use hmac::{Hmac, KeyInit, Mac};
+    for device in Device::all() {
+        let own = device.header()["alg"].as_str().unwrap().to_owned();
+        for secret in forms(&device.key().public, &device.header()["jwk"]) {
+            for alg in ["HS256", "none", own.as_str()] {
+                for with_key in [true, false] {
+                    let mut header = device.header();
+                    header["alg"] = json!(alg);
+                    if !with_key {
+                        header.as_object_mut().unwrap().remove("jwk");
+                    }
+                    let input =
+                        format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(PAYLOAD));
+                    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&secret).unwrap();
+                    mac.update(input.as_bytes());
+                    let forged = SignedRequest::assemble(&input, &mac.finalize().into_bytes());
+                    let verdict = SignedRequest::parse(&forged)
+                        .and_then(|request| request.verify(&device.key(), NOW));
+                    let expected =
+                        if alg == own { RequestError::Signature } else { RequestError::Algorithm };
+                    assert_eq!(verdict, Err(expected), "{alg}");
+                }
+            }
+        }
+    }
+}
+
+/// RFC 8410 section 4 and RFC 5480 section 2: what stands before the point.
+const ED25519_DER: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+const P256_DER: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 3, 1, 7, 3, 0x42, 0,
+];
+
+/// Of every ES256 signature there is a twin that verifies as well. So it is the challenge that is used up,
+/// and never the bytes of a signature.
+#[test]
+fn attack_20_the_twin_of_a_signature_answers_no_challenge_again() {
+    let device = Device::p256();
+    let world = World::new(Place::Memory);
+    let engine = &world.engine;
+    let input = SignedRequest::signing_input(
+        &engine.challenge().unwrap().text,
+        Action::Auth,
+        &device.key(),
+        KeyHeader::Jwk,
+        engine.now(),
+    );
+    let signature = device.sign(&input);
+    let (r, s) = signature.split_at(32);
+    let twin = [r, negated(s.try_into().unwrap()).as_slice()].concat();
+    assert_ne!(signature, twin);
+    let enter = |signature: &[u8]| {
+        let request = SignedRequest::assemble(&input, signature);
+        run(engine.sign_in_with_device_key(&request, cookie(), None))
+    };
+    for signature in [&signature, &twin] {
+        let request = SignedRequest::parse(&SignedRequest::assemble(&input, signature)).unwrap();
+        assert!(request.verify(&device.key(), engine.now()).is_ok());
+    }
+    assert!(enter(&twin).is_ok());
+    assert_eq!(refused(enter(&signature)), Rejection::TicketSpent);
+    assert_eq!(refused(enter(&twin)), Rejection::TicketSpent);
+}
+
+/// The order of P-256 less `s`, both with the highest byte first.
+fn negated(s: [u8; 32]) -> [u8; 32] {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let mut difference = [0; 32];
+    let mut borrow = 0;
+    for index in (0..32).rev() {
+        let next = 256 + i16::from(ORDER[index]) - i16::from(s[index]) - borrow;
+        difference[index] = next.to_le_bytes()[0];
+        borrow = i16::from(next < 256);
+    }
+    difference
 }
 
 #[test]
