@@ -4,6 +4,7 @@
 mod authenticate;
 mod builder;
 mod code;
+mod decoy;
 mod device_key;
 mod error;
 mod flow;
@@ -82,6 +83,7 @@ struct Inner {
     policy: Policy,
     hasher: PasswordHasher,
     limits: limits::Limits,
+    decoy: decoy::Decoy,
     superseded: sweep::Superseded,
     clock: Box<dyn Clock>,
     entropy: Arc<dyn Entropy>,

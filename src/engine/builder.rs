@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::io;
 
 use crate::credential::{HasherOptions, Keyring, KeyringError, PasswordHasher, Tickets};
+use crate::engine::decoy::Decoy;
 use crate::engine::limits::Limits;
 use crate::engine::sweep::Superseded;
 use crate::engine::{Engine, Inner};
@@ -78,6 +79,7 @@ impl EngineBuilder {
             policy: self.policy,
             hasher,
             limits,
+            decoy: Decoy::default(),
             superseded: Superseded::default(),
             clock: self.clock,
             entropy: self.entropy,

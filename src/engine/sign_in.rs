@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::credential::{Password, PasswordError, PasswordPolicy, Verdict};
+use crate::engine::decoy::password_hash;
 use crate::engine::limits::PasswordKeys;
 use crate::engine::request::CredentialKind;
 use crate::engine::{
@@ -182,11 +183,11 @@ impl Engine {
         if !self.0.limits.take_password(keys, now) {
             return Err(Rejection::LimitReached.into());
         }
-        let account = match self.backend().users().load(lookup).await {
+        let account = match self.read_for_password(lookup).await {
             Ok(account) => account,
             Err(error) => {
                 self.0.limits.give_back_password(keys);
-                return Err(error.into());
+                return Err(error);
             }
         };
         #[cfg(canary)]
@@ -197,7 +198,7 @@ impl Engine {
         if crate::canary::Canary::UnknownAtOnce.sings() {
             account.as_ref().ok_or(Rejection::Denied)?;
         }
-        let hash = account.as_ref().and_then(Account::password).map(|(_, hash)| hash.clone());
+        let hash = account.as_ref().and_then(password_hash);
         let verdict = match self.0.hasher.verify(entered, hash).await {
             Ok(verdict) => verdict,
             Err(error) => {

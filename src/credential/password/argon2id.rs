@@ -96,12 +96,6 @@ impl Stored {
         Some(Self { params: Argon2Params::of(&hash)?, salt: hash.salt?, output: hash.hash? })
     }
 
-    /// A hash that takes as much work as one of `params` and that no password has.
-    pub(crate) fn unmatchable(params: Argon2Params) -> Option<Self> {
-        let output = Output::new(&[0; OUTPUT_LENGTH]).ok()?;
-        Some(Self { params, salt: Salt::new(&[0; SALT_LENGTH]).ok()?, output })
-    }
-
     /// Whether it is the hash of `password`.
     pub(crate) fn matches(&self, password: &Password) -> bool {
         let computed = compute(password, self.params, &self.salt, self.output.len());
@@ -122,6 +116,15 @@ pub(crate) fn hash(
 ) -> Option<PasswordHash> {
     let salt = Salt::new(&salt).ok()?;
     let computed = compute(password, params, &salt, OUTPUT_LENGTH)?;
+    write(params, salt, &computed)
+}
+
+/// A hash that takes as much work, to read and to verify, as one of `params`, and that no password has.
+pub(crate) fn unmatchable(params: Argon2Params) -> Option<PasswordHash> {
+    write(params, Salt::new(&[0; SALT_LENGTH]).ok()?, &[0; OUTPUT_LENGTH])
+}
+
+fn write(params: Argon2Params, salt: Salt, output: &[u8]) -> Option<PasswordHash> {
     let mut costs = ParamsString::new();
     for (name, value) in [("m", params.memory_kib), ("t", params.passes), ("p", params.lanes)] {
         costs.add_decimal(name, value).ok()?;
@@ -131,7 +134,7 @@ pub(crate) fn hash(
         version: Some(VERSION),
         params: costs,
         salt: Some(salt),
-        hash: Some(Output::new(&computed).ok()?),
+        hash: Some(Output::new(output).ok()?),
     };
     PasswordHash::from_phc(hash.to_string())
 }
@@ -194,7 +197,9 @@ mod tests {
         assert!(stored.matches(&password("open sesame")));
         assert!(!stored.matches(&password("open sesam")));
         assert!(!stored.is_outdated(params));
-        assert!(!Stored::unmatchable(params).unwrap().matches(&password("open sesame")));
+        let unmatchable = Stored::parse(&unmatchable(params).unwrap()).unwrap();
+        assert!(!unmatchable.matches(&password("open sesame")));
+        assert!(!unmatchable.is_outdated(params), "it takes as much work as one of today");
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl PasswordHasher {
     pub fn start(options: HasherOptions, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(options.queue));
         // From here on a failure closes the queue, which ends the threads that were started.
-        let pool = Pool { queue, params: options.params, entropy };
+        let unmatchable = argon2id::unmatchable(options.params).map(Arc::new);
+        let pool = Pool { queue, params: options.params, unmatchable, entropy };
         for _ in 0..options.threads.max(1) {
             let queue = Arc::clone(&pool.queue);
             thread::Builder::new().name("guestpass-hash".to_owned()).spawn(move || {
@@ -117,8 +118,8 @@ impl PasswordHasher {
         password: Password,
         hash: Option<PasswordHash>,
     ) -> Result<Verdict, HashError> {
-        let params = self.0.params;
-        self.0.run(move || verify(&password, hash.as_ref(), params)).await?
+        let (params, unmatchable) = (self.0.params, self.0.unmatchable.clone());
+        self.0.run(move || verify(&password, hash.as_ref(), unmatchable.as_deref(), params)).await?
     }
 }
 
@@ -138,6 +139,8 @@ impl Default for HasherOptions {
 struct Pool {
     queue: Arc<Queue<Box<dyn Job>>>,
     params: Argon2Params,
+    /// What is verified where there is no hash.
+    unmatchable: Option<Arc<PasswordHash>>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -184,6 +187,7 @@ impl<T: Send, W: FnOnce() -> T + Send> Job for Task<W, T> {
 fn verify(
     password: &Password,
     hash: Option<&PasswordHash>,
+    unmatchable: Option<&PasswordHash>,
     params: Argon2Params,
 ) -> Result<Verdict, HashError> {
     match hash.and_then(Stored::parse) {
@@ -192,7 +196,7 @@ fn verify(
         }
         Some(_) => Ok(Verdict::Mismatch),
         None => {
-            let unmatchable = Stored::unmatchable(params).ok_or(HashError::Failed)?;
+            let unmatchable = unmatchable.and_then(Stored::parse).ok_or(HashError::Failed)?;
             // The answer cannot be true, and is asked for all the same so that the work is done.
             std::hint::black_box(unmatchable.matches(password));
             Ok(Verdict::Mismatch)
