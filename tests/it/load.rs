@@ -5,6 +5,7 @@
 //! and what came of it.
 
 mod challenges;
+mod crowd;
 mod floods;
 mod hashing;
 mod writing;
@@ -23,6 +24,7 @@ use crate::http::site::{Site, policy};
 use crate::support::{START, at_once};
 
 pub(crate) use challenges::endless_challenges;
+pub(crate) use crowd::endless_crowds;
 
 /// A site over a backend that hashes like this.
 pub(crate) fn site(

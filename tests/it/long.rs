@@ -45,6 +45,11 @@ const DRILLS: &[Drill] = &[
         run: load::endless_challenges,
     },
     Drill {
+        name: "crowds",
+        unit: "clients, ten times as many as had a place, who were all served and got their own",
+        run: load::endless_crowds,
+    },
+    Drill {
         name: "lost replies",
         unit: "replies, of which 5 in 100 were lost, and with them no user",
         run: lost_replies::lost_replies,
