@@ -1,7 +1,9 @@
 //! Mistakes that a session store can have.
 
 use async_trait::async_trait;
-use guestpass::model::{Epoch, Session, SessionId, Timestamp, TokenDigest, UserId};
+use guestpass::model::{
+    ClientId, Epoch, Session, SessionId, SessionKind, Timestamp, TokenDigest, UserId,
+};
 use guestpass::store::conformance::SESSION_STORE_LAWS;
 use guestpass::store::memory::MemorySessions;
 use guestpass::store::{Memory, Nonce, SessionStore, StoreError};
@@ -114,6 +116,42 @@ fn breaks(make: fn() -> Sessions) -> Vec<&'static str> {
 #[test]
 fn a_sound_store_breaks_no_law() {
     assert_eq!(breaks(sound), [""; 0]);
+}
+
+/// As a column does that is too short.
+#[test]
+fn long_names_of_clients_are_cut() {
+    let make = || Sessions {
+        insert: |sessions, session| {
+            Box::pin(async move {
+                let kind = match &session.kind {
+                    SessionKind::Refresh(client) => {
+                        let cut = client.as_str().get(..64).and_then(ClientId::parse);
+                        SessionKind::Refresh(cut.unwrap_or(client.clone()))
+                    }
+                    SessionKind::Cookie => SessionKind::Cookie,
+                };
+                sessions.insert(&Session { kind, ..session.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_session_reads_back"]);
+}
+
+/// As a column does that has no sign.
+#[test]
+fn time_begins_in_1970() {
+    let make = || Sessions {
+        insert: |sessions, session| {
+            Box::pin(async move {
+                let created_at = session.created_at.max(Timestamp::EPOCH);
+                sessions.insert(&Session { created_at, ..session.clone() }).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["odd_times_read_back"]);
 }
 
 #[test]
