@@ -1,5 +1,7 @@
 //! What somebody learns about login IDs by asking: whether one is anybody's, and anything about whose.
 
+mod timing;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use guestpass::credential::{Argon2Params, HasherOptions};
@@ -12,6 +14,8 @@ use http::StatusCode;
 use crate::http::site::{Answer, Browser, ORIGIN_URL, PASSWORD, Site, code_hint, form, with};
 use crate::load::site;
 use crate::support::{Held, World, cookie, email, on_every_backend_with, refused, run, seconds};
+
+pub(crate) use timing::refused_sign_ins;
 
 /// Whose login ID it is: the names of those who have one are of one length, so that what repeats them is
 /// too.

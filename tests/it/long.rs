@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, crash, load, lost_replies, properties};
+use crate::{corpus, crash, enumeration, load, lost_replies, properties};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -71,6 +71,24 @@ const DRILLS: &[Drill] = &[
     },
 ];
 
+/// Something that is measured as it is on this machine, in a share of the time. It panics where what it
+/// finds is beyond a bound.
+pub(crate) struct Measurement {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(seed: u64, until: Instant) -> Vec<Reading>,
+}
+
+/// What was measured, and what came of it with its unit.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// All measurements, which come after the drills.
+const MEASUREMENTS: &[Measurement] =
+    &[Measurement { name: "refused sign-ins", run: enumeration::refused_sign_ins }];
+
 /// Calls `case` with other numbers each time until it is time, once at least, and adds up its counts.
 ///
 /// The first case draws from `seed` itself. So the seed that is told when a case panics repeats that
@@ -94,25 +112,42 @@ fn the_long_run() {
     let seed = number(SEED).unwrap_or_else(any_seed);
     let seconds = number(SECONDS).unwrap_or(DEFAULT_SECONDS);
     let only = env::var(DRILL).ok();
-    let is_asked_for = |drill: &&Drill| only.as_deref().is_none_or(|only| only == drill.name);
-    let drills: Vec<&Drill> = DRILLS.iter().filter(is_asked_for).collect();
-    assert!(!drills.is_empty(), "no drill is called {only:?}");
+    let is_asked_for = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let drills: Vec<&Drill> = DRILLS.iter().filter(|drill| is_asked_for(drill.name)).collect();
+    let measurements: Vec<&Measurement> =
+        MEASUREMENTS.iter().filter(|measurement| is_asked_for(measurement.name)).collect();
+    let mut left = u32::try_from(drills.len() + measurements.len()).unwrap();
+    assert_ne!(left, 0, "nothing is called {only:?}");
 
     println!("{seconds} seconds from the seed {seed}");
     let began = Instant::now();
     let end = began + Duration::from_secs(seconds);
+    // What one leaves of its share is shared by those that are still to come.
+    let mut share = || {
+        let now = Instant::now();
+        let until = now + end.saturating_duration_since(now) / left;
+        left -= 1;
+        until
+    };
     let mut counts = Vec::new();
-    for (index, drill) in drills.iter().enumerate() {
+    for drill in drills {
         let _told = TellDrill(drill.name);
         let now = Instant::now();
-        // What a drill leaves of its share is shared by those that are still to come.
-        let left = u32::try_from(drills.len() - index).unwrap();
-        let count = (drill.run)(seed, now + end.saturating_duration_since(now) / left);
+        let count = (drill.run)(seed, share());
         println!("{}: {count} {} in {:.1?}", drill.name, drill.unit, now.elapsed());
         counts.push(Count { drill: drill.name.to_owned(), count });
     }
-    let row = Row { seed, commit: ledger::commit(), seconds: began.elapsed().as_secs(), counts };
-    ledger::add(row, DRILLS);
+    let mut readings = Vec::new();
+    for measurement in measurements {
+        let _told = TellDrill(measurement.name);
+        let found = (measurement.run)(seed, share());
+        for reading in &found {
+            println!("{}: {}", reading.name, reading.value);
+        }
+        readings.extend(found);
+    }
+    let (commit, seconds) = (ledger::commit(), began.elapsed().as_secs());
+    ledger::add(Row { seed, commit, seconds, counts }, readings, DRILLS);
 }
 
 #[test]

@@ -6,12 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Drill;
+use super::{Drill, Reading};
 
 /// All runs that were written down.
 #[derive(Debug)]
 pub(super) struct Ledger {
     rows: Vec<Row>,
+    measured: Vec<Measured>,
+}
+
+/// What the latest run that measured something has found.
+#[derive(Debug)]
+struct Measured {
+    reading: Reading,
+    commit: String,
 }
 
 /// One run.
@@ -34,9 +42,12 @@ pub(super) struct Count {
 impl Ledger {
     /// Reads what [`print`](Self::print) has written, but for the totals, which follow from the rows.
     pub(super) fn parse(text: &str, drills: &[Drill]) -> Self {
-        let rows = text.split_once(HEAD_OF_RUNS).unwrap().1;
-        let rows = rows.lines().map(|line| Row::parse(line, drills)).collect();
-        Self { rows }
+        let (_, rest) = text.split_once(HEAD_OF_RUNS).unwrap();
+        let (rows, measured) = rest.split_once(HEAD_OF_MEASURED).unwrap();
+        Self {
+            rows: rows.lines().map(|line| Row::parse(line, drills)).collect(),
+            measured: measured.lines().map(Measured::parse).collect(),
+        }
     }
 
     /// The totals, of which there are those that are not 0, and then the rows.
@@ -57,19 +68,42 @@ impl Ledger {
         for row in &self.rows {
             writeln!(text, "{}", row.print()).unwrap();
         }
+        text.push_str(HEAD_OF_MEASURED);
+        for Measured { reading, commit } in &self.measured {
+            writeln!(text, "| {} | {} | `{commit}` |", reading.name, reading.value).unwrap();
+        }
         text
+    }
+
+    /// Takes a reading, in place of an earlier one of the same.
+    fn measure(&mut self, measured: Measured) {
+        match self.measured.iter_mut().find(|it| it.reading.name == measured.reading.name) {
+            Some(earlier) => *earlier = measured,
+            None => self.measured.push(measured),
+        }
+    }
+}
+
+impl Measured {
+    fn parse(line: &str) -> Self {
+        let [name, value, commit] = cells(line)[..] else { panic!("no measurement: {line}") };
+        let reading = Reading { name: name.to_owned(), value: value.to_owned() };
+        Self { reading, commit: commit.trim_matches('`').to_owned() }
     }
 }
 
 impl Row {
     fn parse(line: &str, drills: &[Drill]) -> Self {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [seed, commit, seconds, counts] = cells[..] else { panic!("no row: {line}") };
+        let [seed, commit, seconds, counts] = cells(line)[..] else { panic!("no run: {line}") };
         Self {
             seed: seed.parse().unwrap(),
             commit: commit.trim_matches('`').to_owned(),
             seconds: seconds.parse().unwrap(),
-            counts: counts.split(", ").map(|count| Count::parse(count, drills)).collect(),
+            counts: counts
+                .split(", ")
+                .filter(|count| !count.is_empty())
+                .map(|count| Count::parse(count, drills))
+                .collect(),
         }
     }
 
@@ -94,10 +128,13 @@ pub(super) fn read() -> String {
     chapter().1
 }
 
-/// Adds a row to the ledger in the manual.
-pub(super) fn add(row: Row, drills: &[Drill]) {
+/// Adds a run to the ledger in the manual, and what it has measured.
+pub(super) fn add(row: Row, readings: Vec<Reading>, drills: &[Drill]) {
     let (before, text) = chapter();
     let mut ledger = Ledger::parse(&text, drills);
+    for reading in readings {
+        ledger.measure(Measured { reading, commit: row.commit.clone() });
+    }
     ledger.rows.push(row);
     fs::write(path(), before + &ledger.print(drills)).unwrap();
 }
@@ -129,6 +166,11 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/proof.md")
 }
 
+/// The cells of a row of a table.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_matches('|').split('|').map(str::trim).collect()
+}
+
 /// A number in groups of three digits.
 fn spaced(number: u64) -> String {
     let digits = number.to_string();
@@ -145,5 +187,6 @@ fn spaced(number: u64) -> String {
 const HEADING: &str = "## The ledger\n\n";
 const HEAD_OF_TOTALS: &str = "\n| drill | total | what is counted |\n| --- | ---: | --- |\n";
 const HEAD_OF_RUNS: &str = "\n| seed | commit | seconds | counts |\n| --- | --- | ---: | --- |\n";
+const HEAD_OF_MEASURED: &str = "\n| measured | found | commit |\n| --- | --- | --- |\n";
 /// Says that what was tested is not quite the commit.
 const MARK: &str = " with changes";

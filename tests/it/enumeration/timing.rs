@@ -1,0 +1,180 @@
+//! How long it takes to be refused, whoever has the login ID.
+//!
+//! Measured as dudect does: two classes, measurements of either in an order that is drawn, and Welch's t
+//! for the difference of their means, of all and of those below a few percentiles, because the longest
+//! ones are the operating system's. From as near as can be: no network, nobody else.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use guestpass::credential::Argon2Params;
+use guestpass::{Credential, Engine};
+
+use super::{DELETED, DISABLED, NOBODY, PROVEN, REGULAR, populate};
+use crate::long::Reading;
+use crate::support::{Place, Random, World, cookie, email, run};
+
+/// Measurements of two classes, in nanoseconds.
+#[derive(Debug, Default)]
+struct Measured {
+    classes: [Vec<f64>; 2],
+}
+
+/// How far the means of two classes are apart.
+#[derive(Clone, Copy, Debug)]
+struct Apart {
+    nanoseconds: f64,
+    t: f64,
+}
+
+impl Measured {
+    fn count(&self) -> usize {
+        self.classes.iter().map(Vec::len).sum()
+    }
+
+    /// How far apart they are, without those above the percentile at which t is largest.
+    fn apart(&self) -> Apart {
+        let mut all: Vec<f64> = self.classes.iter().flatten().copied().collect();
+        all.sort_by(f64::total_cmp);
+        let crops = PERCENTILES.iter().map(|percent| all[(all.len() - 1) * percent / 100]);
+        let found = crops.map(|crop| self.apart_below(crop));
+        found.max_by(|one, other| one.t.total_cmp(&other.t)).unwrap()
+    }
+
+    fn apart_below(&self, crop: f64) -> Apart {
+        let [one, other] = self.classes.each_ref().map(|class| {
+            let mut count = 0.0;
+            let (mut mean, mut squares) = (0.0, 0.0);
+            for &found in class.iter().filter(|found| **found <= crop) {
+                // By Welford's method.
+                count += 1.0;
+                let before = found - mean;
+                mean += before / count;
+                squares += before * (found - mean);
+            }
+            (mean, squares / (count - 1.0) / count)
+        });
+        let nanoseconds = (one.0 - other.0).abs();
+        Apart { nanoseconds, t: nanoseconds / (one.1 + other.1).sqrt() }
+    }
+}
+
+/// Measures refusals at sign-in, of a login ID that is nobody's against each of the others.
+///
+/// With the parameters that a host has by default, the classes must not be told apart by as many tries as
+/// the limit for one login ID allows in a month. With parameters so cheap that next to nothing but the
+/// rest of the work is left, they can be; by how much is bounded.
+pub(crate) fn refused_sign_ins(seed: u64, until: Instant) -> Vec<Reading> {
+    let mut random = Random::new(seed);
+    let mut readings = Vec::new();
+    let began = Instant::now();
+    let cases = [
+        (Place::Memory, "memory", Cost::Cheap),
+        (Place::Sqlite, "SQLite", Cost::Cheap),
+        (Place::Memory, "memory", Cost::Default),
+        (Place::Sqlite, "SQLite", Cost::Default),
+    ];
+    for (index, (place, name, cost)) in cases.into_iter().enumerate() {
+        // A tenth of the time for either of the cheap ones.
+        let share = (until.saturating_duration_since(began) / 10) * [1, 2, 6, 10][index];
+        let world = World::with(place, |policy| {
+            policy.rate_limits.password.per_login_id.enabled = false;
+        });
+        let engine = world.engine_hashing(cost.params());
+        run(populate(&engine));
+        let end = began + share;
+        let measured = measure(&engine, &mut random, end);
+        let mut told = String::new();
+        for (other, measured) in OTHERS.iter().zip(&measured) {
+            let apart = measured.apart();
+            let Apart { nanoseconds, t } = apart;
+            write!(told, "{other} {nanoseconds:.0} ns (t {t:.1}), ").unwrap();
+            match cost {
+                Cost::Cheap => assert!(nanoseconds < MOST_NANOSECONDS, "{name} {other}: {apart:?}"),
+                Cost::Default => assert!(t < MOST_T, "{name} {other}: {apart:?}"),
+            }
+        }
+        let count = measured.iter().map(Measured::count).min().unwrap();
+        write!(told, "of {count} or more tries each").unwrap();
+        let name = format!("refused sign-in, {name}, {} hash: apart from nobody's", cost.name());
+        readings.push(Reading { name, value: told });
+    }
+    readings
+}
+
+/// What hashing costs.
+#[derive(Clone, Copy, Debug)]
+enum Cost {
+    Cheap,
+    Default,
+}
+
+impl Cost {
+    fn params(self) -> Argon2Params {
+        match self {
+            Self::Cheap => Argon2Params::for_tests(),
+            Self::Default => Argon2Params::default(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cheap => "cheapest",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Nobody's login ID against each of [`OTHERS`], in turn, until it is time or there are enough.
+fn measure(engine: &Engine, random: &mut Random, end: Instant) -> [Measured; OTHERS.len()] {
+    let mut measured: [Measured; OTHERS.len()] = Default::default();
+    loop {
+        for (other, measured) in OTHERS.iter().zip(&mut measured) {
+            for _ in 0..PORTION {
+                let class = random.below(2);
+                let took = refusal(engine, [NOBODY, other][class]);
+                measured.classes[class].push(took);
+            }
+        }
+        let count = measured.iter().map(Measured::count).min().unwrap();
+        if end <= Instant::now() || MOST_TRIES <= count {
+            return measured;
+        }
+    }
+}
+
+/// The nanoseconds that a refusal takes.
+fn refusal(engine: &Engine, name: &str) -> f64 {
+    let wrong = Credential::password(email(name), "not the password");
+    let began = Instant::now();
+    let answer = run(engine.sign_in(wrong, None, cookie(), None));
+    let took = began.elapsed();
+    assert!(answer.is_err());
+    f64::from(u32::try_from(took.as_nanos()).unwrap_or(u32::MAX))
+}
+
+/// The statistic finds what is there, and nothing that is not.
+#[test]
+fn a_difference_is_found_where_there_is_one() {
+    let mut random = Random::new(1);
+    let mut noise = || f64::from(u32::try_from(random.below(1000)).unwrap());
+    for (shift, is_found) in [(0.0, false), (50.0, true)] {
+        let mut measured = Measured::default();
+        for _ in 0..2000 {
+            measured.classes[0].push(noise());
+            measured.classes[1].push(noise() + shift);
+        }
+        let apart = measured.apart();
+        assert_eq!(MOST_T < apart.t, is_found, "{apart:?}");
+    }
+}
+
+const OTHERS: [&str; 4] = [REGULAR, DISABLED, PROVEN, DELETED];
+const PERCENTILES: [usize; 6] = [100, 99, 95, 90, 75, 50];
+/// What dudect holds for a sign that there is a difference.
+const MOST_T: f64 = 4.5;
+const MOST_NANOSECONDS: f64 = 5000.0;
+/// Measurements between two looks at the clock.
+const PORTION: usize = 32;
+/// A hundred an hour, which is the limit for one login ID by default, for a month of 30 days.
+const MOST_TRIES: usize = 100 * 24 * 30;
