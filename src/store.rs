@@ -369,6 +369,22 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Safe: it reads.
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError>;
 
+    /// Records that a session was used, behind the request that it was used for.
+    ///
+    /// The commit of the fence lands first, and if it does not, nothing is recorded; then the use, as by
+    /// [`SessionStore::record_access`]. The answer need not wait for either, and should not where that
+    /// means to wait for a disk. What was noted is there, at the latest, once a write that was asked for
+    /// later is acknowledged. A crash before that takes it back.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it could not be noted, or, where the answer waits, not be recorded.
+    ///
+    /// # Cancellation
+    ///
+    /// The fence may be moved without the use.
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError>;
+
     /// Whether a landing that is refused has written nothing at all.
     fn atomicity(&self) -> Atomicity;
 
@@ -391,6 +407,19 @@ pub struct Landing {
     pub move_session: Option<Session>,
     /// The session to open.
     pub open_session: Option<Session>,
+}
+
+/// That a session was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionUse {
+    /// Of which session.
+    pub digest: TokenDigest,
+    /// When it was used.
+    pub accessed_at: Timestamp,
+    /// When it ends now.
+    pub ends_at: Timestamp,
+    /// What moves the fence of its user, where the session would end beyond that.
+    pub fence: Option<Commit>,
 }
 
 /// Most of what one call of a store lists, sweeps or changes; a store may do less at a time.

@@ -4,8 +4,9 @@ use crate::credential::{self, AccessToken, AccessTokenError, SessionToken};
 use crate::engine::{Caller, Engine, Error};
 use crate::model::{ClientId, Session, SessionKind, Timestamp, User, UserId};
 use crate::rules::Rejection;
-use crate::rules::lifetime::{self, Lifetime};
-use crate::rules::status;
+use crate::rules::lifetime;
+use crate::rules::status::{self, Decision};
+use crate::store::SessionUse;
 
 impl Engine {
     /// Tells whose session `token` is.
@@ -15,7 +16,9 @@ impl Engine {
     /// - [`Rejection::SessionUnknown`], [`Rejection::SessionExpired`],
     ///   [`Rejection::SessionSuperseded`], [`Rejection::Disabled`];
     /// - [`Rejection::ClientUnknown`] if the session is of a client that the policy no longer has;
-    /// - [`Error::Contended`], [`Error::Store`].
+    /// - [`Error::Store`].
+    ///
+    /// A use that cannot be recorded is no error: the session then ends as if it had not been used.
     ///
     /// # Cancellation
     ///
@@ -109,51 +112,39 @@ impl Engine {
     ) -> Result<Caller, Error> {
         let lifetime = lifetime::check(&session, &user, self.policy(), now)?;
         if let Some(ends_at) = lifetime::recorded_end(&session, lifetime, now) {
-            match self.record_access(&user, &session, lifetime, ends_at, now).await {
-                Ok(true) => {}
-                Ok(false) | Err(Error::Rejected(_)) => {
-                    return Err(self.why_over(&session, now).await?);
-                }
-                Err(error) => return Err(error),
-            }
+            let fence = match user.ends_at {
+                Some(fence) if fence < ends_at => Some(lifetime::fence(ends_at, lifetime)),
+                Some(_) | None => None,
+            };
+            // Who is in stays in, whatever becomes of this: the next use is recorded instead.
+            let _recorded_or_not = self.record_use(&session, fence, ends_at, now).await;
             session.accessed_at = now;
             session.ends_at = ends_at;
         }
         Ok(Caller { user, session })
     }
 
-    /// Why a session that was good does not count any more, because of something that happened while
-    /// its use was recorded.
-    async fn why_over(&self, session: &Session, now: Timestamp) -> Result<Error, Error> {
-        let Some((session, user)) = self.backend().resolve(&session.digest).await? else {
-            return Ok(Rejection::SessionUnknown.into());
-        };
-        match lifetime::check(&session, &user, self.policy(), now) {
-            Ok(_) => Ok(Error::Contended),
-            Err(rejection) => Ok(rejection.into()),
-        }
-    }
-
-    /// Records that a session was used; says whether it is still there. The fence of its user is moved
+    /// Records that a session was used and now ends at `ends_at`. Its user's fence is moved to `fence`
     /// first, so that no session ever ends beyond the fence.
-    async fn record_access(
+    async fn record_use(
         &self,
-        user: &User,
         session: &Session,
-        lifetime: Lifetime,
+        fence: Option<Timestamp>,
         ends_at: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, Error> {
-        if let Some(fence) = user.ends_at
-            && fence < ends_at
-        {
-            self.raise_fence(user.id, lifetime::fence(ends_at, lifetime), now).await?;
-        }
-        #[cfg(canary)]
-        if crate::canary::Canary::RevivedByUse.sings() {
-            let _ = self.backend().sessions().insert(session).await;
-        }
-        Ok(self.backend().sessions().record_access(&session.digest, now, ends_at).await?)
+    ) -> Result<(), Error> {
+        let fence = match fence {
+            Some(fence) => {
+                let account = self.account(session.user).await?;
+                match status::raise_fence(&account, fence, now)? {
+                    Decision::Change(commit) => Some(commit),
+                    Decision::Settled => None,
+                }
+            }
+            None => None,
+        };
+        let used = SessionUse { digest: session.digest, accessed_at: now, ends_at, fence };
+        Ok(self.backend().record_use(&used).await?)
     }
 
     /// Moves the fence of an anonymous user to `ends_at` or beyond.

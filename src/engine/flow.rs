@@ -87,7 +87,7 @@ impl Engine {
     /// - [`Rejection::SessionSuperseded`], [`Rejection::SessionExpired`], [`Rejection::Disabled`] for
     ///   the guest;
     /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`], and [`Error::Credential`] if the
-    ///   payload is longer than [`MAX_PAYLOAD`](crate::credential::MAX_PAYLOAD) bytes.
+    ///   payload is longer than [`MAX_PAYLOAD`] bytes.
     ///
     /// # Cancellation
     ///

@@ -11,7 +11,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Rejection::UserUnknown`], also for a user that is over; [`Error::Contended`],
+    /// [`Rejection::UserUnknown`](crate::Rejection::UserUnknown), also for a user that is over; [`Error::Contended`],
     /// [`Error::Store`], [`Error::Entropy`].
     ///
     /// # Cancellation
@@ -28,7 +28,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Rejection::UserUnknown`], also for a user that is over; [`Error::Contended`],
+    /// [`Rejection::UserUnknown`](crate::Rejection::UserUnknown), also for a user that is over; [`Error::Contended`],
     /// [`Error::Store`].
     ///
     /// # Cancellation
@@ -45,7 +45,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Rejection::UserUnknown`], [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
+    /// [`Rejection::UserUnknown`](crate::Rejection::UserUnknown), [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
     ///
     /// # Cancellation
     ///

@@ -38,6 +38,7 @@ mod run;
 mod sample;
 mod sessions;
 mod spending;
+mod uses;
 
 use std::fmt;
 use std::ops::Deref;
@@ -86,6 +87,10 @@ pub use sessions::{
 };
 pub use spending::{
     a_nonce_is_spent_once, a_spent_nonce_is_remembered_until_its_time, one_of_many_spends_a_nonce,
+};
+pub use uses::{
+    a_noted_use_is_there_after_a_later_write, a_use_brings_no_session_back,
+    a_use_without_its_fence_is_not_recorded,
 };
 
 use crate::store::{Backend, SessionStore, UserStore};

@@ -19,9 +19,10 @@ use crate::model::{
     Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Session, SessionId, Timestamp,
     TokenDigest, User, UserId,
 };
+use crate::store::pair::record_in_turn;
 use crate::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, Nonce, SessionStore,
-    StoreError, UserStore,
+    SessionUse, StoreError, UserStore,
 };
 
 /// Users and sessions in memory, gone with the value.
@@ -93,6 +94,10 @@ impl Backend for MemoryBackend {
             Some((session, Some(user))) => Ok(Some((session, user))),
             Some((_, None)) => Err(StoreError::corrupt("a session belongs to no user")),
         }
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        record_in_turn(&self.users, &self.sessions, used).await
     }
 
     fn atomicity(&self) -> Atomicity {

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use crate::model::{Session, TokenDigest, User};
-use crate::store::{Atomicity, Backend, LandError, Landing, SessionStore, StoreError, UserStore};
+use crate::store::{
+    Atomicity, Backend, CommitError, LandError, Landing, SessionStore, SessionUse, StoreError,
+    UserStore,
+};
 
 /// A [`Backend`] of any two stores, each of which may be anywhere.
 ///
@@ -59,6 +62,10 @@ impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
         }
     }
 
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        record_in_turn(&self.users, &self.sessions, used).await
+    }
+
     fn atomicity(&self) -> Atomicity {
         Atomicity::Stepwise
     }
@@ -70,4 +77,25 @@ impl<U: UserStore, S: SessionStore> Backend for Pair<U, S> {
     fn sessions(&self) -> &dyn SessionStore {
         &self.sessions
     }
+}
+
+/// Records a use in two stores, one after the other.
+///
+/// # Errors
+///
+/// [`StoreError`] of either store. A fence that others have moved is none: nothing is recorded, and the
+/// next use tries again.
+pub(super) async fn record_in_turn(
+    users: &impl UserStore,
+    sessions: &impl SessionStore,
+    used: &SessionUse,
+) -> Result<(), StoreError> {
+    if let Some(fence) = &used.fence {
+        match users.commit(fence).await {
+            Ok(()) => {}
+            Err(CommitError::Stale | CommitError::Held) => return Ok(()),
+            Err(CommitError::Store(error)) => return Err(error),
+        }
+    }
+    sessions.record_access(&used.digest, used.accessed_at, used.ends_at).await.map(drop)
 }

@@ -9,8 +9,8 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 use crate::store::{
-    Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, SessionStore, StoreError,
-    UserStore,
+    Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, SessionStore, SessionUse,
+    StoreError, UserStore,
 };
 
 #[async_trait]
@@ -124,6 +124,10 @@ impl<T: Backend + ?Sized> Backend for Arc<T> {
 
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
         (**self).resolve(digest).await
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        (**self).record_use(used).await
     }
 
     fn atomicity(&self) -> Atomicity {

@@ -30,7 +30,7 @@ use crate::model::{
 };
 use crate::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, MAX_PORTION, Memory, Nonce,
-    SessionStore, StoreError, UserStore,
+    SessionStore, SessionUse, StoreError, UserStore,
 };
 use open::{Database, OpenFailure};
 use readers::Readers;
@@ -128,6 +128,18 @@ impl Backend for SqliteBackend {
                 })
             })
             .await
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        let used = used.clone();
+        self.writer.hand_over(move |connection| {
+            if let Some(fence) = &used.fence {
+                users::commit(connection, fence)?;
+            }
+            let SessionUse { digest, accessed_at, ends_at, .. } = &used;
+            sessions::record_access(connection, digest, *accessed_at, *ends_at)?;
+            Ok::<_, CommitError>(())
+        })
     }
 
     fn atomicity(&self) -> Atomicity {

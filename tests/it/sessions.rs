@@ -5,6 +5,7 @@ mod fence;
 mod lifetimes;
 mod superseded;
 mod tokens;
+mod uses;
 
 use guestpass::Rejection;
 use guestpass::model::{ClientId, SessionId};

@@ -213,6 +213,9 @@ macro_rules! __each_backend_law {
             one_of_many_landings_wins
             nothing_resolves_without_a_user
             no_session_is_seen_before_its_commit
+            a_noted_use_is_there_after_a_later_write
+            a_use_without_its_fence_is_not_recorded
+            a_use_brings_no_session_back
         }
     };
 }
@@ -231,6 +234,7 @@ mod tests {
             include_str!("sessions.rs"),
             include_str!("spending.rs"),
             include_str!("landings.rs"),
+            include_str!("uses.rs"),
         ];
         let mut written: Vec<_> = sources
             .iter()

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -23,6 +23,9 @@ pub(super) struct Writer {
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     is_closing: Arc<AtomicBool>,
+    /// Jobs that wait and that nobody waits for.
+    behind: Arc<AtomicUsize>,
+    most_behind: usize,
 }
 
 impl Writer {
@@ -39,7 +42,13 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("guestpass-writer".to_owned())
             .spawn(move || worker.work(&jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), is_closing })
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            is_closing,
+            behind: Arc::default(),
+            most_behind: queue_depth.div_ceil(2),
+        })
     }
 
     /// Does `work` on the thread, and answers when it is on the disk. If `work` fails, what it wrote
@@ -65,6 +74,25 @@ impl Writer {
         }
     }
 
+    /// Does `work` on the thread some time, before whatever is asked for later; nobody is told what came
+    /// of it. At most half of what may wait is such work, so that it keeps nobody out who waits.
+    pub(super) fn hand_over<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<(), StoreError>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let place = Place::take(&self.behind, self.most_behind)?;
+        let (answer, _nobody_waits) = oneshot::channel();
+        let work = move |connection: &Connection| {
+            let _place = place;
+            work(connection)
+        };
+        self.enqueue(Box::new(Task { work: Some(work), outcome: None, answer }))
+    }
+
     /// Never waits: the caller may be on the only thread of an executor.
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         let outcome = match &self.queue {
@@ -86,6 +114,25 @@ impl Drop for Writer {
             // A panic of the thread was reported when it happened.
             let _ = thread.join();
         }
+    }
+}
+
+/// The place of one job among those that nobody waits for.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>, most: usize) -> Result<Self, StoreError> {
+        let place = Self(Arc::clone(taken));
+        if most <= taken.fetch_add(1, Ordering::Relaxed) {
+            return Err(StoreError::transient("too many writes are waiting"));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

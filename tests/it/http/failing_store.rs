@@ -8,7 +8,7 @@ use guestpass::http::Cause;
 use guestpass::model::{Session, TokenDigest, User};
 use guestpass::store::memory::MemoryBackend;
 use guestpass::store::{
-    Atomicity, Backend, LandError, Landing, SessionStore, StoreError, UserStore,
+    Atomicity, Backend, LandError, Landing, SessionStore, SessionUse, StoreError, UserStore,
 };
 use http::StatusCode;
 use serde_json::json;
@@ -60,6 +60,11 @@ impl Backend for Fragile {
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
         self.check()?;
         self.inner.resolve(digest).await
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.record_use(used).await
     }
 
     fn atomicity(&self) -> Atomicity {

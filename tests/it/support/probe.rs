@@ -11,7 +11,7 @@ use guestpass::model::{
 };
 use guestpass::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, Nonce, SessionStore,
-    StoreError, UserStore,
+    SessionUse, StoreError, UserStore,
 };
 
 use super::interleave::give_way;
@@ -128,6 +128,15 @@ impl<T: Backend + UserStore + SessionStore> Backend for Probe<T> {
 
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
         self.script.around(self.inner.resolve(digest)).await
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        let record = async {
+            self.inner.record_use(used).await?;
+            // A use is there at the latest when a later write is; tests need not wait for it.
+            self.inner.remove(&TokenDigest::from_bytes([u8::MAX; 32])).await.map(drop)
+        };
+        self.script.around(record).await
     }
 
     fn atomicity(&self) -> Atomicity {

@@ -1,11 +1,11 @@
 //! Mistakes that a backend can have.
 
 use async_trait::async_trait;
-use guestpass::model::{Session, TokenDigest, User};
+use guestpass::model::{Epoch, Method, Session, SessionId, SessionKind, TokenDigest, User, UserId};
 use guestpass::store::conformance::BACKEND_LAWS;
 use guestpass::store::memory::MemoryBackend;
 use guestpass::store::{
-    Atomicity, Backend, LandError, Landing, SessionStore, StoreError, UserStore,
+    Atomicity, Backend, LandError, Landing, SessionStore, SessionUse, StoreError, UserStore,
 };
 
 use super::{Answer, broken, give_way};
@@ -18,6 +18,7 @@ struct Broken {
     inner: MemoryBackend,
     land: for<'a> fn(&'a MemoryBackend, &'a Landing) -> Answer<'a, Result<(), LandError>>,
     resolve: for<'a> fn(&'a MemoryBackend, &'a TokenDigest) -> Answer<'a, Resolved>,
+    record_use: for<'a> fn(&'a MemoryBackend, &'a SessionUse) -> Answer<'a, Result<(), StoreError>>,
     atomicity: Atomicity,
 }
 
@@ -26,6 +27,7 @@ fn sound() -> Broken {
         inner: MemoryBackend::new(),
         land: |backend, landing| backend.land(landing),
         resolve: |backend, digest| backend.resolve(digest),
+        record_use: |backend, used| backend.record_use(used),
         atomicity: Atomicity::Whole,
     }
 }
@@ -38,6 +40,10 @@ impl Backend for Broken {
 
     async fn resolve(&self, digest: &TokenDigest) -> Resolved {
         (self.resolve)(&self.inner, digest).await
+    }
+
+    async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
+        (self.record_use)(&self.inner, used).await
     }
 
     fn atomicity(&self) -> Atomicity {
@@ -222,7 +228,7 @@ fn a_resolution_shows_two_instants() {
         resolve: |backend, digest| {
             Box::pin(async move {
                 let number = digest.as_bytes()[0] % 100;
-                let id = guestpass::model::UserId::from_bytes([number; 16]);
+                let id = UserId::from_bytes([number; 16]);
                 let user = backend.user(id).await?;
                 give_way().await;
                 let session = backend.session(digest).await?;
@@ -236,4 +242,57 @@ fn a_resolution_shows_two_instants() {
         ..sound()
     };
     assert_eq!(breaks(make), ["no_session_is_seen_before_its_commit"]);
+}
+
+#[test]
+fn no_use_is_recorded() {
+    let make = || Broken { record_use: |_, _| Box::pin(async { Ok(()) }), ..sound() };
+    assert_eq!(breaks(make), ["a_noted_use_is_there_after_a_later_write"]);
+}
+
+#[test]
+fn a_use_is_recorded_though_the_fence_is_stale() {
+    let make = || Broken {
+        record_use: |backend, used| {
+            Box::pin(async move {
+                backend.record_use(used).await?;
+                backend.record_access(&used.digest, used.accessed_at, used.ends_at).await?;
+                Ok(())
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_use_without_its_fence_is_not_recorded"]);
+}
+
+#[test]
+fn a_use_brings_a_session_back() {
+    let make = || Broken {
+        record_use: |backend, used| {
+            Box::pin(async move {
+                if backend.session(&used.digest).await?.is_none() {
+                    let gone = made_up(used);
+                    backend.insert(&gone).await?;
+                }
+                backend.record_use(used).await
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["a_use_brings_no_session_back"]);
+}
+
+/// A session as somebody might make it up who has nothing but the use of it.
+fn made_up(used: &SessionUse) -> Session {
+    Session {
+        digest: used.digest,
+        id: SessionId::from_bytes([1; 16]),
+        user: UserId::from_bytes([1; 16]),
+        epoch: Epoch::from_bytes([1; 8]),
+        kind: SessionKind::Cookie,
+        method: Method::Anonymous,
+        created_at: used.accessed_at,
+        accessed_at: used.accessed_at,
+        ends_at: used.ends_at,
+    }
 }
