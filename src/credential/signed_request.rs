@@ -97,6 +97,11 @@ impl SignedRequest {
             return Err(RequestError::Malformed);
         }
         let algorithm = Algorithm::named(&header.alg).ok_or(RequestError::Algorithm)?;
+        // To the letter: `EdDSA` and `Ed25519` are two names, and others do not take one for the other.
+        let is_for_another = |alg: &str| alg != header.alg;
+        if header.jwk.as_ref().and_then(Jwk::alg).is_some_and(is_for_another) {
+            return Err(RequestError::Algorithm);
+        }
         let (kid, jwk) = name_key(header.kid.as_deref(), header.jwk)?;
         if jwk.as_ref().is_some_and(|key| Algorithm::of(&key.public) != algorithm) {
             return Err(RequestError::Algorithm);

@@ -7,12 +7,13 @@ mod look_alikes;
 mod passwords;
 mod seals;
 mod signed_requests;
+pub(crate) mod three_keys;
 mod weak_keys;
 
 use guestpass::credential::{Keyring, Tickets};
 use guestpass::model::{SystemEntropy, Timestamp};
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 fn keyring() -> Keyring {
     Keyring::ephemeral(&SystemEntropy).unwrap()

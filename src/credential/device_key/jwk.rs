@@ -62,6 +62,11 @@ impl Jwk {
         self.kid.as_deref()
     }
 
+    /// The one algorithm that the JWK says it is for, if it says so (RFC 7517 section 4.4).
+    pub(crate) fn alg(&self) -> Option<&str> {
+        self.alg.as_deref()
+    }
+
     /// The device key in the JWK, called `kid`.
     pub(crate) fn into_key(self, kid: KeyId) -> Result<DeviceKey, JwkError> {
         if !self.is_for_signatures() {
@@ -75,10 +80,10 @@ impl Jwk {
         name(public, kid).map_err(|WeakKey| JwkError::Weak)
     }
 
-    /// RFC 7517 sections 4.2 and 4.3.
+    /// RFC 7517 sections 4.2 and 4.3, which wants a key to be for one thing and no operation said twice.
     fn is_for_signatures(&self) -> bool {
         self.key_use.as_ref().is_none_or(|key_use| key_use == "sig")
-            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
+            && self.key_ops.as_ref().is_none_or(|ops| ops == &["verify"])
     }
 
     fn public(&self) -> Option<PublicKey> {
@@ -250,7 +255,10 @@ mod tests {
     #[test]
     fn keys_for_other_uses_are_refused() {
         assert!(read(&with(rsa(), "use", "enc")).is_err());
-        assert!(read(&with(rsa(), "key_ops", json!(["encrypt"]))).is_err());
+        for ops in [json!(["encrypt"]), json!([]), json!(["verify", "encrypt"]), json!("verify")] {
+            assert!(read(&with(rsa(), "key_ops", ops)).is_err());
+        }
+        assert!(read(&with(rsa(), "key_ops", json!(["verify", "verify"]))).is_err());
         assert!(read(&with(rsa(), "key_ops", json!(["verify"]))).is_ok());
         assert!(read(&with(ed25519(), "crv", "X25519")).is_err());
     }
