@@ -1,11 +1,15 @@
 //! The corpora of the fuzz targets, replayed: what was found once stays found.
 
+mod mutations;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use guestpass::fuzzing::{self, Body, TARGETS};
+
+pub(crate) use mutations::random_inputs;
 
 use crate::long;
 
@@ -82,6 +86,20 @@ impl Drop for TellWhich<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the input is {}", self.0.display());
+        }
+    }
+}
+
+/// What was made of an input, when a body has panicked on it.
+struct TellInput<'a> {
+    target: &'static str,
+    input: &'a [u8],
+}
+
+impl Drop for TellInput<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the input of {} is {:02x?}", self.target, self.input);
         }
     }
 }

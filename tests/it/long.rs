@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, crash, enumeration, load, lost_replies, properties};
+use crate::{corpus, crash, enumeration, jose, load, lost_replies, properties};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -38,6 +38,16 @@ const DRILLS: &[Drill] = &[
         name: "scripts",
         unit: "scripts that came to the same in memory, in SQLite and in the model",
         run: corpus::random_scripts,
+    },
+    Drill {
+        name: "inputs",
+        unit: "inputs of the fuzz targets, made by chance from their corpora",
+        run: corpus::random_inputs,
+    },
+    Drill {
+        name: "signed tokens",
+        unit: "tokens, of which none was accepted that another implementation at hand refuses",
+        run: jose::random_tokens,
     },
     Drill {
         name: "challenges",

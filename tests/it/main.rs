@@ -18,6 +18,7 @@ mod enumeration;
 mod faults;
 mod guestbook;
 mod http;
+mod jose;
 mod load;
 mod long;
 mod lost_replies;
