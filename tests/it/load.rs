@@ -8,6 +8,7 @@ mod challenges;
 mod crowd;
 mod floods;
 mod hashing;
+mod overload;
 mod writing;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,6 +26,7 @@ use crate::support::{START, at_once};
 
 pub(crate) use challenges::endless_challenges;
 pub(crate) use crowd::endless_crowds;
+pub(crate) use overload::ten_times_as_much;
 
 /// A site over a backend that hashes like this.
 pub(crate) fn site(

@@ -96,8 +96,10 @@ pub(crate) struct Reading {
 }
 
 /// All measurements, which come after the drills.
-const MEASUREMENTS: &[Measurement] =
-    &[Measurement { name: "refused sign-ins", run: enumeration::refused_sign_ins }];
+const MEASUREMENTS: &[Measurement] = &[
+    Measurement { name: "overload", run: load::ten_times_as_much },
+    Measurement { name: "refused sign-ins", run: enumeration::refused_sign_ins },
+];
 
 /// Calls `case` with other numbers each time until it is time, once at least, and adds up its counts.
 ///
