@@ -112,6 +112,20 @@ fn a_refused_sign_in_allocates_alike_whoever_has_the_login_id() {
     }
 }
 
+/// Whoever asks for challenges and answers none costs nothing that lasts.
+#[test]
+fn ten_thousand_challenges_leave_no_byte_behind() {
+    let engine = engine(MemoryBackend::new());
+    drop(engine.challenge().unwrap());
+    let left = measure(|| {
+        for _ in 0..10_000 {
+            drop(engine.challenge().unwrap());
+        }
+    });
+    assert!(10_000 <= left.count_total);
+    assert_eq!((left.count_current, left.bytes_current), (0, 0));
+}
+
 /// What it takes to ask a store once more, which is how somebody is read where nobody is found.
 const ANOTHER_CALL: u64 = 3;
 /// How often each path is run.
