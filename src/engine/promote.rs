@@ -7,10 +7,10 @@ use crate::engine::sign_in::tell_of_sign_in;
 use crate::engine::{
     Credential, Engine, Error, Guest, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
 };
-use crate::model::{Account, IdentityKey, Timestamp};
+use crate::model::{Account, IdentityKey, Timestamp, User};
 use crate::rules::merging::{self, Parties};
 use crate::rules::promotion::{self, became, check_guest};
-use crate::rules::{Admission, OnConflict, Rejection, sign_in};
+use crate::rules::{Admission, Claim, OnConflict, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
 
 impl Engine {
@@ -59,90 +59,104 @@ impl Engine {
         if !self.0.limits.take_sign_up(address, now) {
             return Err(Rejection::LimitReached.into());
         }
-        let key = credential.key();
-        let mut landing = Landing { spend: guest.spend, ..Landing::default() };
-        let mut claim = None;
+        let landing = Landing { spend: guest.spend, ..Landing::default() };
+        let asked = Asked { guest, credential: &credential, address, prepared: &prepared, now };
+        let mut tried = Tried { landing, claim: None };
         for _ in 0..MAX_ATTEMPTS {
             let account = self.account(guest.user()).await?;
-            if let Some(owner) = self.backend().users().load(Lookup::Identity(&key)).await? {
-                if became(&account) == Some(owner.user.id) {
-                    let asked = Asked { account: &account, credential: &credential, address };
-                    return self.promoted_before(asked, prepared, landing, now).await;
+            match self.try_to_promote(&asked, &account, &mut tried).await {
+                Ok(Some(Promotion::Landed { user, admission, outcome })) => {
+                    return self.give(prepared, user, &admission, outcome, now).await;
                 }
-                let step = Step { guest, account: &account, credential: &credential, address };
-                match self.conflict(step, &prepared, &mut landing, now).await? {
-                    Some((owner, admission)) => {
-                        let outcome = SignInOutcome::Merged { guest: guest.user() };
-                        return self.give(prepared, owner.user, &admission, outcome, now).await;
-                    }
-                    None => continue,
+                Ok(Some(Promotion::Proven { user, admission })) => {
+                    let outcome = SignInOutcome::SignedIn;
+                    return self
+                        .let_in(prepared, user, admission, tried.landing, outcome, now)
+                        .await;
                 }
-            }
-            check_guest(&account, &guest.proof, now)?;
-            let claim = match &claim {
-                Some(claim) => claim,
-                None => claim.insert(self.claim(&credential).await?),
-            };
-            let fresh = self.fresh_for(&account, now)?;
-            let commit = promotion::decide(&account, &guest.proof, claim, fresh, now)?;
-            let promoted = Account::after(Some(&account), &commit).ok_or(Error::Contended)?;
-            let admission = Admission::to(&promoted, credential.method());
-            landing.commit = Some(commit);
-            landing.open_session = prepared.session(&admission, now);
-            match self.land(&mut landing).await? {
-                Landed::Whole => {
-                    self.supersede(account.user.id, account.user.epoch);
-                    let outcome = SignInOutcome::Promoted;
-                    return self.give(prepared, promoted.user, &admission, outcome, now).await;
-                }
-                Landed::Stale | Landed::Held => {}
+                Ok(None) => {}
+                // What else was read goes with the guest only if that has not changed meanwhile.
+                Err(Error::Rejected(_)) if !self.is_unchanged(&account).await? => {}
+                Err(error) => return Err(error),
             }
         }
         Err(Error::Contended)
     }
 
-    /// Answers a promotion that was done before: by the new credential alone it is a sign-in.
-    async fn promoted_before(
+    /// Promotes or merges the user of `account`, or proves to be the user that it has become; `None` if
+    /// somebody was faster.
+    async fn try_to_promote(
         &self,
-        asked: Asked<'_>,
-        prepared: Prepared,
-        landing: Landing,
-        now: Timestamp,
-    ) -> Result<SignedIn, Error> {
+        asked: &Asked<'_>,
+        account: &Account,
+        tried: &mut Tried,
+    ) -> Result<Option<Promotion>, Error> {
+        let now = asked.now;
+        let key = asked.credential.key();
+        if let Some(owner) = self.backend().users().load(Lookup::Identity(&key)).await? {
+            if became(account) == Some(owner.user.id) {
+                return self.prove_again(asked, account).await.map(Some);
+            }
+            return self.conflict(asked, account, &mut tried.landing).await;
+        }
+        check_guest(account, &asked.guest.proof, now)?;
+        let claim = match &tried.claim {
+            Some(claim) => claim,
+            None => tried.claim.insert(self.claim(asked.credential).await?),
+        };
+        let commit = promotion::decide(
+            account,
+            &asked.guest.proof,
+            claim,
+            self.fresh_for(account, now)?,
+            now,
+        )?;
+        let promoted = Account::after(Some(account), &commit).ok_or(Error::Contended)?;
+        let admission = Admission::to(&promoted, asked.credential.method());
+        tried.landing.commit = Some(commit);
+        tried.landing.open_session = asked.prepared.session(&admission, now);
+        match self.land(&mut tried.landing).await? {
+            Landed::Whole => {
+                self.supersede(account.user.id, account.user.epoch);
+                let (user, outcome) = (promoted.user, SignInOutcome::Promoted);
+                Ok(Some(Promotion::Landed { user, admission, outcome }))
+            }
+            Landed::Stale | Landed::Held => Ok(None),
+        }
+    }
+
+    /// Answers a promotion that was done before: by the new credential alone it is a sign-in.
+    async fn prove_again(&self, asked: &Asked<'_>, account: &Account) -> Result<Promotion, Error> {
         #[cfg(canary)]
-        if let Some(user) =
-            crate::canary::Canary::SettledUnproven.instead(None, became(asked.account))
-        {
+        if let Some(user) = crate::canary::Canary::SettledUnproven.instead(None, became(account)) {
             let owner = self.account(user).await?;
             let admission = Admission::to(&owner, asked.credential.method());
-            let outcome = SignInOutcome::SignedIn;
-            return self.let_in(prepared, owner.user, admission, landing, outcome, now).await;
+            return Ok(Promotion::Proven { user: owner.user, admission });
         }
-        let (owner, proof) = match self.prove(asked.credential, asked.address, now).await {
+        let (owner, proof) = match self.prove(asked.credential, asked.address, asked.now).await {
             Ok(proven) => proven,
             Err(Error::Rejected(Rejection::Denied)) => {
-                let is_merged = !asked.account.user.is_alive();
+                let is_merged = !account.user.is_alive();
                 let outcome =
                     if is_merged { Rejection::AlreadyMerged } else { Rejection::AlreadyPromoted };
                 return Err(outcome.into());
             }
             Err(error) => return Err(error),
         };
-        let admission = sign_in::decide(&owner, &proof, now)?;
-        let outcome = SignInOutcome::SignedIn;
-        self.let_in(prepared, owner.user, admission, landing, outcome, now).await
+        let admission = sign_in::decide(&owner, &proof, asked.now)?;
+        Ok(Promotion::Proven { user: owner.user, admission })
     }
 
     /// Answers a promotion whose identity is another user's: with that user, once the guest is merged
     /// into it; with `None` if somebody was faster.
     async fn conflict(
         &self,
-        step: Step<'_>,
-        prepared: &Prepared,
+        asked: &Asked<'_>,
+        account: &Account,
         landing: &mut Landing,
-        now: Timestamp,
-    ) -> Result<Option<(Account, Admission)>, Error> {
-        check_guest(step.account, &step.guest.proof, now)?;
+    ) -> Result<Option<Promotion>, Error> {
+        let now = asked.now;
+        check_guest(account, &asked.guest.proof, now)?;
         let on_conflict = self.policy().anonymous.on_conflict;
         #[cfg(canary)]
         let on_conflict =
@@ -151,48 +165,63 @@ impl Engine {
             OnConflict::Error => return Err(Rejection::IdentityTaken.into()),
             OnConflict::Login => {}
         }
-        let (owner, proof) = match self.prove(step.credential, step.address, now).await {
+        let (owner, proof) = match self.prove(asked.credential, asked.address, now).await {
             Ok(proven) => proven,
             // It may be nobody's any more by now, and then it is not for its owner to be proven.
-            Err(error) if self.is_anybodys(&step.credential.key()).await? => return Err(error),
+            Err(error) if self.is_anybodys(&asked.credential.key()).await? => return Err(error),
             Err(_) => return Ok(None),
         };
         let parties = Parties {
-            guest: step.account,
-            guest_proof: &step.guest.proof,
+            guest: account,
+            guest_proof: &asked.guest.proof,
             owner: &owner,
             owner_proof: &proof,
         };
         let (commit, admission) =
-            merging::decide(&parties, on_conflict, self.next_epoch(step.account)?, now)?;
-        landing.open_session = prepared.session(&admission, now);
+            merging::decide(&parties, on_conflict, self.next_epoch(account)?, now)?;
+        landing.open_session = asked.prepared.session(&admission, now);
         landing.commit = Some(commit);
         tell_of_sign_in(landing, &owner, proof.method(), now);
         match self.land(landing).await? {
             Landed::Whole => {
-                self.supersede(step.account.user.id, step.account.user.epoch);
-                Ok(Some((owner, admission)))
+                self.supersede(account.user.id, account.user.epoch);
+                let outcome = SignInOutcome::Merged { guest: account.user.id };
+                Ok(Some(Promotion::Landed { user: owner.user, admission, outcome }))
             }
             Landed::Stale | Landed::Held => Ok(None),
         }
     }
 
-    async fn is_anybodys(&self, identity: &IdentityKey) -> Result<bool, Error> {
+    pub(super) async fn is_anybodys(&self, identity: &IdentityKey) -> Result<bool, Error> {
         Ok(self.backend().users().load(Lookup::Identity(identity)).await?.is_some())
+    }
+
+    /// Whether a user is as it was when `account` was read.
+    async fn is_unchanged(&self, account: &Account) -> Result<bool, Error> {
+        let user = self.backend().users().user(account.user.id).await?;
+        Ok(user.is_some_and(|user| user.version == account.user.version))
     }
 }
 
-/// A promotion that was done before.
+/// What was asked for.
 struct Asked<'a> {
-    account: &'a Account,
+    guest: &'a Guest,
     credential: &'a Credential,
     address: Option<IpAddr>,
+    prepared: &'a Prepared,
+    now: Timestamp,
 }
 
-/// One try at a promotion.
-struct Step<'a> {
-    guest: &'a Guest,
-    account: &'a Account,
-    credential: &'a Credential,
-    address: Option<IpAddr>,
+/// What one try leaves to the next.
+struct Tried {
+    landing: Landing,
+    claim: Option<Claim>,
+}
+
+/// What a promotion came to.
+enum Promotion {
+    /// The guest was promoted or merged.
+    Landed { user: User, admission: Admission, outcome: SignInOutcome },
+    /// It was done before, and somebody has proven to be the user again.
+    Proven { user: User, admission: Admission },
 }

@@ -110,8 +110,14 @@ impl Engine {
         let mut claim = None;
         for _ in 0..MAX_ATTEMPTS {
             if self.backend().users().load(Lookup::Identity(&key)).await?.is_some() {
-                let (account, proof) =
-                    self.prove(&credential, address, now).await.map_err(taken_if_denied)?;
+                let (account, proof) = match self.prove(&credential, address, now).await {
+                    Ok(proven) => proven,
+                    // By now it may be nobody's any more, and then it is not taken.
+                    Err(error) if self.is_anybodys(&key).await? => {
+                        return Err(taken_if_denied(error));
+                    }
+                    Err(_) => continue,
+                };
                 let admission = sign_in::decide(&account, &proof, now)?;
                 let landing = Landing::default();
                 let outcome = SignInOutcome::SignedIn;

@@ -1,8 +1,9 @@
 //! Bugs that were there once. Each test tells the story of one.
 
-use guestpass::Rejection;
 use guestpass::engine::FlowStart;
 use guestpass::model::SessionId;
+use guestpass::rules::OnConflict;
+use guestpass::{Credential, Error, Policy, Rejection, SignInOutcome};
 
 use crate::support::*;
 
@@ -102,4 +103,91 @@ fn a_new_session_is_never_the_surplus_one() {
     let newest = sign_in();
     assert_eq!(world.ended(&newest), None);
     assert_eq!(earlier.iter().filter(|held| world.ended(held).is_none()).count(), 1);
+}
+
+/// A second click on the button sent the promotion twice at once. Where a conflict is an error, the second
+/// read the guest before the first had landed and the identity after that, took the guest's own identity
+/// for another user's, and said so to somebody who was just promoted.
+#[test]
+fn promoting_twice_at_once_is_promoting_once() {
+    let on_conflict =
+        |on_conflict| move |policy: &mut Policy| policy.anonymous.on_conflict = on_conflict;
+    for mode in [OnConflict::Error, OnConflict::Login] {
+        for other_password in [PASSWORD, "another long password"] {
+            in_every_order(|schedule| {
+                let world = World::with(Place::Memory, on_conflict(mode));
+                let guest = world.by_session(&world.guest());
+                let promote = |password| {
+                    let credential = Credential::password(email("ada"), password);
+                    world.engine.promote(&guest, credential, cookie(), None)
+                };
+                world.script.step();
+                let (one, other) = interleave(schedule, promote(PASSWORD), promote(other_password));
+                world.script.rest();
+                let answers = [one, other].map(|answer| answer.map(|signed_in| signed_in.outcome));
+                let is = |answer: &Result<SignInOutcome, Error>, outcome| matches!(answer, Ok(found) if *found == outcome);
+                let was_first =
+                    answers.iter().filter(|one| is(one, SignInOutcome::Promoted)).count();
+                assert_eq!(was_first, 1, "{answers:?} by {schedule:?}");
+                for answer in answers.into_iter().filter(|one| !is(one, SignInOutcome::Promoted)) {
+                    if other_password == PASSWORD {
+                        assert!(is(&answer, SignInOutcome::SignedIn), "{answer:?} by {schedule:?}");
+                    } else {
+                        assert_eq!(refused(answer), Rejection::AlreadyPromoted, "by {schedule:?}");
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Signing up found that the login ID was somebody's, who was deleted before the password could be
+/// verified. The login ID was then said to be taken though it was nobody's any more.
+#[test]
+fn signing_up_while_the_user_of_the_login_id_is_deleted_is_signing_in_or_up() {
+    in_every_order(|schedule| {
+        let world = World::new(Place::Memory);
+        let ada = world.regular("ada");
+        world.script.step();
+        let (signed_up, deleted) = interleave(
+            schedule,
+            world.engine.sign_up(password("ada"), cookie(), None),
+            world.engine.delete(ada.user),
+        );
+        world.script.rest();
+        deleted.unwrap();
+        match signed_up {
+            // It was signed in as a user who was going.
+            Err(error) => assert!(matches!(error, Error::Contended), "{error:?} by {schedule:?}"),
+            Ok(signed_up) if signed_up.user.id == ada.user => {}
+            Ok(signed_up) => assert_eq!(Some(signed_up.user.id), world.owner("ada")),
+        }
+    });
+}
+
+/// Who asked for a promotion again, with the right password, while the user was being deleted was told for
+/// good that it was promoted: the password could not be verified any more, and so was taken for wrong.
+#[test]
+fn asking_again_while_the_user_is_deleted_is_signing_in_or_hearing_of_it() {
+    in_every_order(|schedule| {
+        let world = World::new(Place::Memory);
+        let guest = world.guest();
+        let proof = world.by_session(&guest);
+        world.promote(&proof, password("ada")).unwrap();
+        world.script.step();
+        let (again, deleted) = interleave(
+            schedule,
+            world.engine.promote(&proof, password("ada"), cookie(), None),
+            world.engine.delete(guest.user),
+        );
+        world.script.rest();
+        deleted.unwrap();
+        match again {
+            Ok(again) => assert_eq!(again.outcome, SignInOutcome::SignedIn),
+            Err(Error::Contended) => {}
+            Err(error) => {
+                assert_eq!(error.rejection(), Some(Rejection::Deleted), "by {schedule:?}");
+            }
+        }
+    });
 }
