@@ -95,7 +95,7 @@ impl Engine {
             self.backend().sessions().remove(&session.digest).await?;
             return Err(Rejection::TicketSpent.into());
         }
-        self.end_surplus_sessions(&user, client, (id, now)).await;
+        self.end_surplus_sessions(client, &session).await;
         let opened = Opened::Session { token, session };
         Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened, nonce })
     }

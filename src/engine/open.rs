@@ -78,10 +78,12 @@ impl Engine {
         outcome: SignInOutcome,
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
-        if let Prepared::Session { id, kind: SessionKind::Refresh(client), .. } = &prepared {
-            self.end_surplus_sessions(&user, client, (*id, now)).await;
-        }
         let session = prepared.session(admission, now);
+        if let Some(session) = &session
+            && let SessionKind::Refresh(client) = &session.kind
+        {
+            self.end_surplus_sessions(client, session).await;
+        }
         let opened = match (prepared, session) {
             (Prepared::Session { token, .. }, Some(session)) => Opened::Session { token, session },
             (Prepared::Code { request, nonce, .. }, _) => {

@@ -1,12 +1,9 @@
 //! Listing and ending sessions.
 
-use std::time::Duration;
-
 use crate::credential::SessionToken;
+use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS};
-use crate::model::{
-    Account, ClientId, Session, SessionId, SessionKind, Timestamp, TokenDigest, User, UserId,
-};
+use crate::model::{Account, ClientId, Nonce, Session, SessionId, Timestamp, TokenDigest, UserId};
 use crate::rules::status::{self, Decision};
 use crate::rules::{Rejection, lifetime};
 use crate::store::{Landing, MAX_PORTION};
@@ -154,44 +151,52 @@ impl Engine {
     ///
     /// The sign-in that it follows has landed and its answer must go out, so a failure here is left to
     /// the next sign-in with this client.
-    pub(super) async fn end_surplus_sessions(
-        &self,
-        user: &User,
-        client: &ClientId,
-        opened: (SessionId, Timestamp),
-    ) {
-        let _ended_or_not = self.try_end_surplus_sessions(user, client, opened).await;
+    pub(super) async fn end_surplus_sessions(&self, client: &ClientId, opened: &Session) {
+        let _ended_or_not = self.try_end_surplus_sessions(client, opened).await;
     }
 
     async fn try_end_surplus_sessions(
         &self,
-        user: &User,
         client: &ClientId,
-        (opened, at): (SessionId, Timestamp),
+        opened: &Session,
     ) -> Result<(), Error> {
         let most = self.client(client)?.max_concurrent_session;
         if most == 0 {
             return Ok(());
         }
-        let kind = SessionKind::Refresh(client.clone());
-        let mut earlier = Vec::new();
+        let mut others = Vec::new();
         let mut after = None;
         for _ in 0..MAX_PORTIONS {
-            let portion =
-                self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION).await?;
+            let sessions = self.backend().sessions();
+            let portion = sessions.of_user(opened.user, opened.epoch, after, MAX_PORTION).await?;
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            earlier.extend(portion.into_iter().filter(|session| {
-                session.kind == kind && is_earlier((session.created_at, session.id), (at, opened))
-            }));
+            let is_other =
+                |session: &Session| session.kind == opened.kind && session.id != opened.id;
+            others.extend(portion.into_iter().filter(is_other));
         }
-        earlier.sort_by_key(|session| (session.created_at, session.id));
-        let others = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
-        let surplus = earlier.len().saturating_sub(others);
-        for session in earlier.iter().take(surplus) {
+        others.sort_by_key(|session| (session.created_at, session.id));
+        let allowed = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
+        let surplus = others.len().saturating_sub(allowed);
+        for session in others.iter().take(surplus) {
+            if !self.is_first_to_end(session, opened).await? {
+                break;
+            }
             self.backend().sessions().remove(&session.digest).await?;
         }
         Ok(())
+    }
+
+    /// Whether who has opened the one session may end the other as surplus.
+    ///
+    /// Two sign-ins at once each see the session of the other, and must not end both. Which of them came
+    /// later no clock knows: the one that began first may land last. So the first of the two to say so goes
+    /// on, and the other, whose session ends, stops. All take the others in the same order, so that no
+    /// number of them end each other in a circle.
+    async fn is_first_to_end(&self, other: &Session, opened: &Session) -> Result<bool, Error> {
+        let (one, other) = (opened.id.as_bytes(), other.id.as_bytes());
+        let both = Nonce(std::array::from_fn(|at| one[at] ^ other[at]));
+        Ok(self.backend().sessions().spend(&both, remember_until(self.now())).await?)
     }
 
     /// Lets a rule decide about a user and lands it, again while others are faster; says whether there
@@ -223,16 +228,5 @@ impl Engine {
     }
 }
 
-/// Whether a session counts as opened before another.
-///
-/// Of two that are opened at once, exactly one counts as the earlier: if each could end the other, both
-/// persons would be let in and neither would have a session. Only a session from a future that no two
-/// clocks differ by was opened before the clock was set back.
-fn is_earlier(session: (Timestamp, SessionId), opened: (Timestamp, SessionId)) -> bool {
-    session < opened || opened.0.plus(CLOCK_SKEW) < session.0
-}
-
-/// Most that the clocks of two processes differ by.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Most portions of sessions that one operation looks through.
 const MAX_PORTIONS: u32 = 64;
