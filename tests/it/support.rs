@@ -21,7 +21,10 @@ use guestpass::{Error, Rejection};
 pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
-pub(crate) use interleave::{Schedule, Side, abandon_after, in_every_order, interleave};
+pub(crate) use interleave::{
+    MAX_CHANGES, Schedule, abandon_after, in_every_order, in_every_order_of, interleave,
+    interleave_all,
+};
 pub(crate) use model::Model;
 pub(crate) use operation::{Operation, Player, operation};
 pub(crate) use probe::{Fault, Script};

@@ -1,7 +1,8 @@
 //! Each store call of each operation fails once, before its effect or after it, or all fail from that
 //! one on; and each operation is dropped at each of them.
 
-use crate::races::scene::{Act, Answer, Outcome, Scene};
+use crate::races::scene::{Answer, Scene};
+use crate::races::{Act, Outcome};
 use crate::support::{Fault, Place, abandon_after, run};
 
 /// More store calls than any operation makes.
@@ -121,7 +122,11 @@ fn what_lets_somebody_in_survives_a_fault_at_every_call() {
         Act::Merge,
         Act::SignInAsGuest,
         Act::SignInByKey,
+        Act::SignInByNewKey,
         Act::SignInByPassword,
+        Act::SignInToOne,
+        Act::SignUp,
+        Act::SignUpAsOwner,
         Act::Redeem,
     ] {
         survives(act);
@@ -137,6 +142,7 @@ fn what_ends_something_survives_a_fault_at_every_call() {
         Act::SignOutAllOfOwner,
         Act::Disable,
         Act::DisableOwner,
+        Act::Enable,
         Act::Delete,
         Act::DeleteOwner,
         Act::SweepLater,
@@ -147,8 +153,15 @@ fn what_ends_something_survives_a_fault_at_every_call() {
 
 #[test]
 fn everything_else_survives_a_fault_at_every_call() {
-    for act in [Act::ChangePassword, Act::SetPassword, Act::Access, Act::AccessRival, Act::OpenFlow]
-    {
+    for act in [
+        Act::ChangePassword,
+        Act::SetPassword,
+        Act::Access,
+        Act::AccessRival,
+        Act::Refresh,
+        Act::UseAccessToken,
+        Act::OpenFlow,
+    ] {
         survives(act);
     }
 }

@@ -1,314 +1,216 @@
-//! The users that races are about, what is done to them, and what it comes to.
+//! The users that races are about, and what is done to them.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use guestpass::credential::Action;
 use guestpass::engine::FlowStart;
-use guestpass::model::{
-    Event, EventKind, Identity, Method, ProvenIdentity, Standing, Timestamp, UserId,
-};
+use guestpass::model::{EventCursor, ProvenIdentity, Timestamp};
 use guestpass::rules::OnConflict;
-use guestpass::{Error, Guest, SignedIn};
+use guestpass::{Credential, Engine, Error, Guest, SignedIn};
 
+use super::act::{Act, Takes, Touched};
+use super::stage::{ONE, Stage};
 use crate::support::{
     Device, Held, PASSWORD, Place, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email,
-    password, run, seconds,
+    password, refresh, run, seconds,
 };
 
-/// Something that is done to the users of a scene.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// The guest with a device key is promoted as Ada.
-    Promote,
-    /// The guest without one is promoted as Ada too.
-    PromoteRival,
-    /// The guest with a device key is promoted under the login ID of the owner, and merged.
-    Merge,
-    /// The same guest signs in as the owner, and is merged.
-    SignInAsGuest,
-    SignInByKey,
-    SignInByPassword,
-    SignOut,
-    SignOutRival,
-    SignOutAll,
-    SignOutAllOfOwner,
-    Disable,
-    DisableOwner,
-    Delete,
-    DeleteOwner,
-    ChangePassword,
-    SetPassword,
-    /// The clock reaches the fence of the guest without a device key, and a sweep comes.
-    SweepLater,
-    Access,
-    /// An access that raises the fence.
-    AccessRival,
-    /// A code of the owner is redeemed.
-    Redeem,
-    /// A flow of the guest without a device key is opened.
-    OpenFlow,
-}
-
-impl Act {
-    pub(crate) const ALL: &[Self] = &[
-        Self::Promote,
-        Self::PromoteRival,
-        Self::Merge,
-        Self::SignInAsGuest,
-        Self::SignInByKey,
-        Self::SignInByPassword,
-        Self::SignOut,
-        Self::SignOutRival,
-        Self::SignOutAll,
-        Self::SignOutAllOfOwner,
-        Self::Disable,
-        Self::DisableOwner,
-        Self::Delete,
-        Self::DeleteOwner,
-        Self::ChangePassword,
-        Self::SetPassword,
-        Self::SweepLater,
-        Self::Access,
-        Self::AccessRival,
-        Self::Redeem,
-        Self::OpenFlow,
-    ];
-}
-
-/// A guest with a device key, a guest without one, and the owner of a login ID; five minutes on.
+/// A guest with a device key, a guest without one, and the owner of a login ID, as far as the acts have to
+/// do with them; five minutes on.
 pub(crate) struct Scene {
-    pub(crate) world: World,
-    guest: Held,
-    rival: Held,
-    owner: Held,
-    /// What either side shows that can be used once.
-    sides: [Shown; 2],
-    began: Timestamp,
-    fence: Timestamp,
-    code: String,
-    promotion_code: String,
+    pub(crate) world: Arc<World>,
+    pub(super) guest: Option<Held>,
+    pub(super) rival: Option<Held>,
+    pub(super) owner: Option<Held>,
+    pub(super) ada: String,
+    pub(super) owners_name: String,
+    /// What each side shows that can be used once.
+    shown: Vec<Shown>,
+    pub(super) began: Timestamp,
+    pub(super) fence: Option<Timestamp>,
+    code: Option<String>,
+    promotion_code: Option<String>,
+    /// The last event before anything was done.
+    pub(super) before: EventCursor,
 }
 
 enum Shown {
-    Request(String),
+    Nothing,
+    Text(String),
     Guest(Guest),
 }
 
 impl Shown {
-    fn request(&self) -> &str {
+    fn text(&self) -> &str {
         match self {
-            Self::Request(request) => request,
-            Self::Guest(_) => panic!("this side has a guest"),
+            Self::Text(text) => text,
+            Self::Nothing | Self::Guest(_) => panic!("this side shows no text"),
         }
     }
 
     fn guest(&self) -> &Guest {
         match self {
             Self::Guest(guest) => guest,
-            Self::Request(_) => panic!("this side has a request"),
+            Self::Nothing | Self::Text(_) => panic!("this side has no guest"),
         }
     }
 }
 
-/// What an act answered, and the session that it opened.
+/// What an act answered, and what it gave.
 pub(crate) struct Answer {
-    code: String,
-    held: Option<Held>,
-}
-
-/// What a race came to, in words that do not depend on what was drawn.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) answers: [String; 2],
-    /// What became of each user.
-    pub(crate) users: BTreeMap<&'static str, String>,
-    /// Why each session does not count, or that it does.
-    pub(crate) sessions: BTreeMap<&'static str, String>,
-    /// What happened to whom, in the order of the commits.
-    history: Vec<String>,
-}
-
-impl Outcome {
-    /// Whether, but for the other side, all is as after `alone`, which only that side did.
-    pub(crate) fn is_as_after(&self, alone: &Self, side: usize) -> bool {
-        self.answers[side] == alone.answers[side]
-            && self.users == alone.users
-            && self.sessions == alone.sessions
-            && self.history == alone.history
-    }
+    pub(super) code: String,
+    /// The session that it opened.
+    pub(super) held: Option<Held>,
+    /// The access token that it issued.
+    pub(super) access_token: Option<String>,
 }
 
 impl Scene {
-    /// The scene in which the two sides do these acts.
-    pub(crate) fn new(place: Place, acts: [Act; 2]) -> Self {
-        let world = World::with(place, |policy| {
-            policy.anonymous.on_conflict = OnConflict::Login;
-            policy.session.idle_timeout_seconds = 3600;
+    /// The scene, in a world of its own, in which the sides do these acts.
+    pub(crate) fn new(place: Place, acts: impl AsRef<[Act]>) -> Self {
+        Self::on(&Stage::new(place, OnConflict::Login), acts.as_ref())
+    }
+
+    /// The same on a stage.
+    pub(crate) fn on(stage: &Stage, acts: &[Act]) -> Self {
+        let number = stage.next_scene();
+        let world = Arc::clone(&stage.world);
+        let [ada, owners_name] = ["ada", "owner"].map(|name| format!("{name}{number}"));
+        let (device, new_device) = (Device::of_many(2 * number), 2 * number + 1);
+        let has = |who: Touched| acts.iter().any(|act| act.touches().contains(&who));
+        let guest = has(Touched::Guest).then(|| {
+            let request = device.request(&world.engine, Action::Auth);
+            let open = refresh(app().as_str());
+            let signed_in = world.engine.sign_in_with_device_key(&request, open, None);
+            Held::from(run(signed_in).unwrap())
         });
-        let device = Device::new(1);
-        let (guest, rival) = (world.guest_on(&device), world.guest());
-        let owner = world.regular("owner");
-        let fence = world.user(rival.user).ends_at.unwrap();
+        let rival = has(Touched::Rival).then(|| world.guest());
+        let owner = has(Touched::Owner).then(|| world.regular(&owners_name));
+        let fence = rival.as_ref().map(|rival| world.user(rival.user).ends_at.unwrap());
         // Too early for the access to be recorded.
         world.advance(seconds(59));
-        let promotion_code = run(world.engine.promotion_code(&rival.token)).unwrap().text;
+        let promotion_code = acts.contains(&Act::OpenFlow).then(|| {
+            run(world.engine.promotion_code(&is_there(rival.as_ref()).token)).unwrap().text
+        });
+        let shown = |act: &Act| match act.takes() {
+            Takes::Nothing => Shown::Nothing,
+            Takes::AccessToken => Shown::Text(world.access_token(is_there(guest.as_ref()))),
+            Takes::Request => Shown::Text(device.request_by_name(&world.engine, Action::Auth)),
+            Takes::RequestByNewKey => {
+                Shown::Text(Device::of_many(new_device).request(&world.engine, Action::Auth))
+            }
+            Takes::ProofByKey => Shown::Guest(world.by_key(&device)),
+            Takes::ProofBySession => Shown::Guest(world.by_session(is_there(rival.as_ref()))),
+        };
+        let shown = acts.iter().map(shown).collect();
         // So late that an access, and a flow, would end beyond the fence.
         world.advance(seconds(241));
-        let code = World::issued(
-            run(world.engine.sign_in(password("owner"), None, code_for("app"), None)).unwrap(),
-        );
-        // Signatures take the longest of all, so only those that are shown are made.
-        let sides = acts.map(|act| {
-            if act == Act::SignInByKey {
-                Shown::Request(device.request(&world.engine, Action::Auth))
-            } else if matches!(act, Act::Promote | Act::Merge | Act::SignInAsGuest) {
-                Shown::Guest(world.by_key(&device))
-            } else {
-                Shown::Guest(world.by_session(&rival))
-            }
+        let code = acts.contains(&Act::Redeem).then(|| {
+            let open = code_for("app");
+            let signed_in = world.engine.sign_in(password(&owners_name), None, open, None);
+            World::issued(run(signed_in).unwrap())
         });
-        let began = world.clock_now();
-        Self { world, guest, rival, owner, sides, began, fence, code, promotion_code }
+        let (began, before) = (world.clock_now(), stage.last_event());
+        Self {
+            world,
+            guest,
+            rival,
+            owner,
+            ada,
+            owners_name,
+            shown,
+            began,
+            fence,
+            code,
+            promotion_code,
+            before,
+        }
     }
 
     pub(crate) async fn act(&self, act: Act, side: usize) -> Answer {
-        let (engine, shown) = (&self.world.engine, &self.sides[side]);
-        let owner = || ProvenIdentity::login_id(email("owner"));
+        let (engine, shown) = (self.world.engine_of(side), &self.shown[side]);
+        let guest = || is_there(self.guest.as_ref());
+        let rival = || is_there(self.rival.as_ref());
+        let owner = || is_there(self.owner.as_ref());
+        let (as_ada, as_owner) = (|| password(&self.ada), || password(&self.owners_name));
         match act {
-            Act::Promote | Act::PromoteRival => {
-                signed_in(engine.promote(shown.guest(), password("ada"), cookie(), None).await)
-            }
-            Act::Merge => {
-                signed_in(engine.promote(shown.guest(), password("owner"), cookie(), None).await)
-            }
+            Act::Promote | Act::PromoteRival => promoted(engine, shown.guest(), as_ada()).await,
+            Act::Merge => promoted(engine, shown.guest(), as_owner()).await,
             Act::SignInAsGuest => {
                 let guest = Some(shown.guest());
-                signed_in(engine.sign_in(password("owner"), guest, cookie(), None).await)
+                signed_in(engine.sign_in(as_owner(), guest, cookie(), None).await)
             }
-            Act::SignInByKey => {
-                signed_in(engine.sign_in_with_device_key(shown.request(), cookie(), None).await)
+            Act::SignInByKey | Act::SignInByNewKey => {
+                signed_in(engine.sign_in_with_device_key(shown.text(), cookie(), None).await)
             }
             Act::SignInByPassword => {
-                signed_in(engine.sign_in(password("owner"), None, cookie(), None).await)
+                signed_in(engine.sign_in(as_owner(), None, cookie(), None).await)
             }
-            Act::SignOut => done(engine.sign_out(&self.guest.token).await),
-            Act::SignOutRival => done(engine.sign_out(&self.rival.token).await),
-            Act::SignOutAll => done(engine.sign_out_all(self.guest.user).await),
-            Act::SignOutAllOfOwner => done(engine.sign_out_all(self.owner.user).await),
-            Act::Disable => done(engine.disable(self.guest.user).await),
-            Act::DisableOwner => done(engine.disable(self.owner.user).await),
-            Act::Delete => done(engine.delete(self.guest.user).await),
-            Act::DeleteOwner => done(engine.delete(self.owner.user).await),
+            Act::SignInToOne => {
+                signed_in(engine.sign_in(as_owner(), None, refresh(ONE), None).await)
+            }
+            Act::SignUp => signed_in(engine.sign_up(as_ada(), cookie(), None).await),
+            Act::SignUpAsOwner => signed_in(engine.sign_up(as_owner(), cookie(), None).await),
+            Act::SignOut => done(engine.sign_out(&guest().token).await),
+            Act::SignOutRival => done(engine.sign_out(&rival().token).await),
+            Act::SignOutAll => done(engine.sign_out_all(guest().user).await),
+            Act::SignOutAllOfOwner => done(engine.sign_out_all(owner().user).await),
+            Act::Disable => done(engine.disable(guest().user).await),
+            Act::DisableOwner => done(engine.disable(owner().user).await),
+            Act::Enable => done(engine.enable(guest().user).await),
+            Act::Delete => done(engine.delete(guest().user).await),
+            Act::DeleteOwner => done(engine.delete(owner().user).await),
             Act::ChangePassword => {
-                let token = &self.owner.token;
+                let token = &owner().token;
                 done(engine.change_password(token, PASSWORD, "a new password", None).await)
             }
-            Act::SetPassword => done(engine.set_password(owner(), "a set password").await),
+            Act::SetPassword => {
+                let owner = ProvenIdentity::login_id(email(&self.owners_name));
+                done(engine.set_password(owner, "a set password").await.map(|_| ()))
+            }
             Act::SweepLater => {
-                self.world.clock.set(self.fence);
+                self.world.clock.set(self.fence.unwrap());
                 match engine.sweep(100).await {
                     // Somebody was left for the next sweep, because of a fault.
-                    Ok(swept) if 0 < swept.left => Answer { code: "store".to_owned(), held: None },
+                    Ok(swept) if 0 < swept.left => Answer::of("store".to_owned()),
                     swept => done(swept.map(|swept| swept.guests)),
                 }
             }
-            Act::Access => done(engine.authenticate(&self.guest.token).await.map(|_| ())),
-            Act::AccessRival => done(engine.authenticate(&self.rival.token).await.map(|_| ())),
+            Act::Access => done(engine.authenticate(&guest().token).await.map(|_| ())),
+            Act::AccessRival => done(engine.authenticate(&rival().token).await.map(|_| ())),
+            Act::Refresh => match engine.refresh(&guest().token, &app()).await {
+                Err(error) => Answer::of(code(&error)),
+                Ok(caller) => {
+                    let access_token = Some(engine.access_token(&caller).unwrap().text);
+                    Answer { access_token, ..Answer::of("refreshed".to_owned()) }
+                }
+            },
+            Act::UseAccessToken => done(engine.authenticate_access(shown.text()).await.map(|_| ())),
             Act::Redeem => {
-                signed_in(engine.redeem_code(&self.code, &app(), REDIRECT_URI, VERIFIER).await)
+                let code = self.code.as_deref().unwrap();
+                signed_in(engine.redeem_code(code, &app(), REDIRECT_URI, VERIFIER).await)
             }
             Act::OpenFlow => {
-                let start = FlowStart::PromotionCode(&self.promotion_code);
+                let start = FlowStart::PromotionCode(self.promotion_code.as_deref().unwrap());
                 done(engine.open_flow(start, &[]).await.map(|_| ()))
             }
         }
     }
+}
 
-    /// What the acts came to. Every user is whole, and nobody was promoted or merged twice.
-    pub(crate) fn outcome(&self, answers: [Option<Answer>; 2]) -> Outcome {
-        self.world.script.rest();
-        self.world.clock.set(self.began);
-        let [one, other] = answers;
-        let mut sessions = BTreeMap::new();
-        let mut note = |name, held: Option<&Held>| {
-            let Some(held) = held else { return };
-            sessions.insert(name, self.counts(held));
-        };
-        note("guest's", Some(&self.guest));
-        note("rival's", Some(&self.rival));
-        note("owner's", Some(&self.owner));
-        note("opened by the first", one.as_ref().and_then(|answer| answer.held.as_ref()));
-        note("opened by the second", other.as_ref().and_then(|answer| answer.held.as_ref()));
-        let code = |answer: Option<Answer>| answer.map_or_else(String::new, |answer| answer.code);
-        let users = [("guest", &self.guest), ("rival", &self.rival), ("owner", &self.owner)];
-        let users: BTreeMap<_, _> = users.map(|(name, held)| (name, self.state(held.user))).into();
-        let answers = [code(one), code(other)];
-        let count = users.values().filter(|state| state.starts_with("Collected")).count();
-        let told = answers.iter().filter(|answer| *answer == "1").count();
-        assert!(told <= count, "a sweep tells of guests that it has collected only");
-        let history = self.world.events().iter().map(|event| self.tell(event)).collect();
-        Outcome { answers, users, sessions, history }
-    }
+/// One that the acts have to do with.
+fn is_there(held: Option<&Held>) -> &Held {
+    held.unwrap()
+}
 
-    fn counts(&self, held: &Held) -> String {
-        match self.world.authenticate(held) {
-            Ok(caller) => {
-                let is_guests = match caller.session.method {
-                    Method::Anonymous | Method::DeviceKey => true,
-                    Method::Password | Method::ProvenIdentity => false,
-                };
-                assert_eq!(is_guests, caller.user.is_anonymous(), "a session was inherited");
-                format!("counts for the {}", self.name(caller.user.id))
-            }
-            Err(error) => error.rejection().unwrap().code().to_owned(),
-        }
+impl Answer {
+    fn of(code: String) -> Self {
+        Self { code, held: None, access_token: None }
     }
+}
 
-    fn state(&self, user: UserId) -> String {
-        let account = self.world.account(user);
-        let history = self.world.history(user);
-        let turns = history.iter().filter(|kind| {
-            matches!(kind, EventKind::Promoted | EventKind::Merged { .. } | EventKind::Collected)
-        });
-        assert!(turns.count() <= 1, "{history:?}");
-        let standing = match account.user.standing {
-            Standing::Merged { into } => format!("merged into the {}", self.name(into)),
-            Standing::Anonymous | Standing::Regular | Standing::Deleted | Standing::Collected => {
-                format!("{:?}", account.user.standing)
-            }
-        };
-        let names: Vec<_> = account.identities.iter().map(Identity::key).collect();
-        let disabled = account.user.is_disabled;
-        format!("{standing}, disabled: {disabled}, {names:?}")
-    }
-
-    fn tell(&self, event: &Event) -> String {
-        let what = match event.kind {
-            EventKind::Merged { into } => format!("merged into the {}", self.name(into)),
-            EventKind::SignedIn { method, .. } => format!("signed in by {method:?}"),
-            EventKind::SignedUpAnonymously
-            | EventKind::SignedUp
-            | EventKind::Promoted
-            | EventKind::PasswordChanged
-            | EventKind::PasswordRemoved
-            | EventKind::IdentityProven
-            | EventKind::Disabled
-            | EventKind::Enabled
-            | EventKind::Deleted
-            | EventKind::Collected
-            | EventKind::KeyRefused { .. } => format!("{:?}", event.kind),
-        };
-        format!("{}: {what}", self.name(event.user))
-    }
-
-    fn name(&self, user: UserId) -> &'static str {
-        match user {
-            user if user == self.guest.user => "guest",
-            user if user == self.rival.user => "rival",
-            user if user == self.owner.user => "owner",
-            _ => "nobody",
-        }
-    }
+async fn promoted(engine: &Engine, guest: &Guest, credential: Credential) -> Answer {
+    signed_in(engine.promote(guest, credential, cookie(), None).await)
 }
 
 fn signed_in(result: Result<SignedIn, Error>) -> Answer {
@@ -317,18 +219,17 @@ fn signed_in(result: Result<SignedIn, Error>) -> Answer {
             let held = Held::from(signed_in);
             let outcome = format!("{:?}", held.outcome);
             let code = outcome.split(' ').next().unwrap().to_owned();
-            Answer { code, held: Some(held) }
+            Answer { held: Some(held), ..Answer::of(code) }
         }
-        Err(error) => Answer { code: code(&error), held: None },
+        Err(error) => Answer::of(code(&error)),
     }
 }
 
 fn done<T: std::fmt::Debug>(result: Result<T, Error>) -> Answer {
-    let code = match result {
+    Answer::of(match result {
         Ok(done) => format!("{done:?}"),
         Err(error) => code(&error),
-    };
-    Answer { code, held: None }
+    })
 }
 
 fn code(error: &Error) -> String {

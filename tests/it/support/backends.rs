@@ -1,5 +1,6 @@
 //! The backends that every test runs on.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -23,12 +24,17 @@ pub(crate) enum Place {
     Sqlite,
     /// Users in an SQLite file, sessions in memory.
     SqliteUsers,
+    /// Users and sessions together in one SQLite file, which two engines have open, each by itself, as
+    /// two processes would.
+    TwoEngines,
 }
 
 impl Place {
     pub(crate) const ALL: &[Self] = &[Self::Memory, Self::Pair, Self::Sqlite, Self::SqliteUsers];
     /// Those that cost nothing to open.
     pub(crate) const QUICK: &[Self] = &[Self::Memory, Self::Pair];
+    /// Those on which operations race.
+    pub(crate) const RACED: &[Self] = &[Self::Memory, Self::Pair, Self::Sqlite, Self::TwoEngines];
 
     /// Opens a new, empty backend whose calls meet with what `script` says, and the directory that
     /// must live as long.
@@ -39,7 +45,7 @@ impl Place {
                 let users = Probe::new(MemoryUsers::new(), script);
                 (Arc::new(Pair::new(users, Probe::new(MemorySessions::new(), script))), None)
             }
-            Self::Sqlite => {
+            Self::Sqlite | Self::TwoEngines => {
                 let (sqlite, directory) = sqlite();
                 (Arc::new(Probe::new(sqlite, script)), Some(directory))
             }
@@ -50,15 +56,31 @@ impl Place {
             }
         }
     }
+
+    /// Opens what [`open`](Self::open) has opened once more, for a second engine; `None` where there is
+    /// but one.
+    pub(super) fn open_again(
+        self,
+        script: &Script,
+        directory: Option<&TempDir>,
+    ) -> Option<Arc<dyn Backend>> {
+        match self {
+            Self::Memory | Self::Pair | Self::Sqlite | Self::SqliteUsers => None,
+            Self::TwoEngines => Some(Arc::new(Probe::new(sqlite_in(directory?.path()), script))),
+        }
+    }
 }
 
 /// A new file that need not survive the machine.
 fn sqlite() -> (SqliteBackend, TempDir) {
     let directory = tempfile::tempdir().unwrap();
+    (sqlite_in(directory.path()), directory)
+}
+
+fn sqlite_in(directory: &Path) -> SqliteBackend {
     let mut options = SqliteBackend::options();
     options.durability = Durability::Normal;
-    let backend = options.open(directory.path().join("guestpass.db")).unwrap();
-    (backend, directory)
+    options.open(directory.join("guestpass.db")).unwrap()
 }
 
 /// Runs `test` in a new world on every backend; a failure names the backend.

@@ -22,6 +22,8 @@ use super::{Counting, Device, Place, Script, run};
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) engine: Engine,
+    /// The second engine, where there are two.
+    other: Option<Engine>,
     pub(crate) clock: ManualClock,
     pub(crate) entropy: Counting,
     pub(crate) script: Script,
@@ -58,9 +60,11 @@ impl World {
         let script = Script::default();
         let entropy = Counting::default();
         let (backend, directory) = place.open(&script);
+        let again = place.open_again(&script, directory.as_ref());
         let keyring = Keyring::ephemeral(&entropy).unwrap();
         let world = Self::over(backend, keyring, entropy, change);
-        Self { script, _directory: directory, ..world }
+        let other = again.map(|again| world.engine_over(&again));
+        Self { other, script, _directory: directory, ..world }
     }
 
     /// A world over what is there already.
@@ -75,7 +79,22 @@ impl World {
         change(&mut policy);
         let engine = engine(&backend, &keyring, policy, &clock, &entropy, HASHER);
         let script = Script::default();
-        Self { engine, clock, entropy, script, backend, keyring, _directory: None }
+        Self { engine, other: None, clock, entropy, script, backend, keyring, _directory: None }
+    }
+
+    /// Another engine, over what else has the same file open.
+    fn engine_over(&self, backend: &Arc<dyn Backend>) -> Engine {
+        let policy = self.engine.policy().clone();
+        engine(backend, &self.keyring, policy, &self.clock, &self.entropy, HASHER)
+    }
+
+    /// The engine that the operation with this number goes through: where there are two, each takes
+    /// every other one.
+    pub(crate) fn engine_of(&self, number: usize) -> &Engine {
+        match &self.other {
+            Some(other) if number % 2 == 1 => other,
+            Some(_) | None => &self.engine,
+        }
     }
 
     /// Another engine over the same backend, with the same keys and clock and another policy.

@@ -1,0 +1,172 @@
+//! Acts at once, and whether what they came to is as if one had come after the other.
+
+use std::collections::BTreeMap;
+
+use super::act::Act;
+use super::outcome::Outcome;
+use super::scene::{Answer, Scene};
+use super::stage::Stage;
+use crate::support::{Place, Schedule, interleave_all, run};
+
+/// Some acts, at once.
+pub(crate) struct Race<'a> {
+    stage: &'a Stage,
+    acts: &'a [Act],
+    /// What those with these numbers come to, in every order, while the others do nothing.
+    serial: BTreeMap<Vec<usize>, Vec<Outcome>>,
+}
+
+impl<'a> Race<'a> {
+    pub(crate) fn new(stage: &'a Stage, acts: &'a [Act]) -> Self {
+        Self { stage, acts, serial: BTreeMap::new() }
+    }
+
+    /// Lets the acts come in the order of `schedule`, and checks what they came to.
+    ///
+    /// It must be what they come to one after the other, in one of the orders. An act may also have given
+    /// up because of the others; then it has done nothing.
+    pub(crate) fn play(&mut self, schedule: &mut Schedule) {
+        let scene = Scene::on(self.stage, self.acts);
+        scene.world.script.step();
+        let futures = self.acts.iter().enumerate();
+        let futures = futures.map(|(side, act)| Box::pin(scene.act(*act, side)) as _);
+        let answers: Vec<Answer> = interleave_all(schedule, futures);
+        let outcome = scene.outcome(answers.into_iter().map(Some));
+
+        let gave_up = |side: &usize| outcome.answers[*side] == GAVE_UP;
+        let (gave_up, others): (Vec<usize>, Vec<usize>) =
+            (0..self.acts.len()).partition(|side| gave_up(side));
+        assert!(!others.is_empty(), "{:?} all gave up by {schedule:?}", self.acts);
+        let found = self.blur(outcome.clone(), &gave_up);
+        let (acts, place) = (self.acts, self.stage.place);
+        let serial = self.serially(&others);
+        assert!(
+            serial.contains(&found),
+            "{acts:?} on {place:?} by {schedule:?}\n\
+             came to {outcome:#?}\n\
+             one after the other to {serial:#?}"
+        );
+    }
+
+    /// What the acts of these sides come to, one after the other, in every order.
+    fn serially(&mut self, sides: &[usize]) -> &[Outcome] {
+        if !self.serial.contains_key(sides) {
+            let gave_up: Vec<usize> =
+                (0..self.acts.len()).filter(|side| !sides.contains(side)).collect();
+            let orders = orders(sides);
+            let outcomes = orders.iter().flat_map(|order| self.in_order(order));
+            let outcomes = outcomes.map(|outcome| self.blur(outcome, &gave_up)).collect();
+            self.serial.insert(sides.to_vec(), outcomes);
+        }
+        &self.serial[sides]
+    }
+
+    /// What the acts come to in this order. Each acts at its own instant: where one moves the clock, each
+    /// of the others may have asked for the time before that or after it, in whatever order they land.
+    fn in_order(&self, order: &[usize]) -> Vec<Outcome> {
+        let moves_the_clock = order.iter().any(|side| self.acts[*side] == Act::SweepLater);
+        let instants = if moves_the_clock { 1 << order.len() } else { 1 };
+        (0..instants)
+            .map(|late: u32| {
+                let scene = Scene::on(self.stage, self.acts);
+                let mut answers: Vec<Option<Answer>> = self.acts.iter().map(|_| None).collect();
+                for &side in order {
+                    let is_late = late >> side & 1 == 1;
+                    let late = scene.fence.filter(|_| is_late);
+                    scene.world.clock.set(late.unwrap_or(scene.began));
+                    answers[side] = Some(run(scene.act(self.acts[side], side)));
+                }
+                scene.outcome(answers)
+            })
+            .collect()
+    }
+
+    /// The same without what may be as in none of the orders, and harms nobody.
+    fn blur(&self, mut outcome: Outcome, gave_up: &[usize]) -> Outcome {
+        for &side in gave_up {
+            GAVE_UP.clone_into(&mut outcome.answers[side]);
+        }
+        let has = |act: Act| self.acts.contains(&act);
+        // Disabling a guest ends no epoch, so a sign-in that was let in before may be told of after it. Its
+        // session does not count for as long as the guest is disabled.
+        if has(Act::SignInByKey) && has(Act::Disable) {
+            outcome.history.sort();
+        }
+        // An operation that asks twice, or on behalf of two users, need not have done both at one instant.
+        // Then only the order of what happened to one user says anything.
+        if has(Act::SweepLater) || 2 < self.acts.len() {
+            outcome.history.sort_by_key(|what| what.split(':').next().map(str::to_owned));
+        }
+        if has(Act::SweepLater) {
+            self.blur_what_moves_the_clock(&mut outcome);
+        }
+        let is_apart = match self.stage.place {
+            Place::Pair | Place::SqliteUsers => true,
+            Place::Memory | Place::Sqlite | Place::TwoEngines => false,
+        };
+        if is_apart {
+            self.blur_what_is_apart(&mut outcome);
+        }
+        outcome
+    }
+
+    /// Where the clock moves on by more than an hour while an act is under way.
+    fn blur_what_moves_the_clock(&self, outcome: &mut Outcome) {
+        // An access moves the fence before the session, which ends and is swept between. Then the guest
+        // has nothing left, and is collected by a later sweep.
+        let is_left = self.acts.contains(&Act::AccessRival)
+            && outcome.sessions.get("rival's").is_some_and(|why| why == "session_unknown")
+            && outcome.users["rival"].starts_with("Anonymous");
+        if is_left {
+            for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
+                if *act == Act::SweepLater {
+                    "1".clone_into(answer);
+                }
+            }
+            let collected = outcome.users["rival"].replace("Anonymous", "Collected");
+            outcome.users.insert("rival", collected.replace("\"anonymous\"", ""));
+            outcome.history.push("rival: Collected".to_owned());
+        }
+    }
+
+    /// Where sessions and users are kept apart, what is done to the one may be seen before the other.
+    fn blur_what_is_apart(&self, outcome: &mut Outcome) {
+        let all_are = |act: Act| self.acts.iter().all(|one| *one == act);
+        for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
+            // The caller's session does not count between the change of a password and its moving, so
+            // another change in the same session is told so, instead of that the password is wrong.
+            if all_are(Act::ChangePassword) && answer == "session_superseded" {
+                "denied".clone_into(answer);
+            }
+            // A session may be read before it is signed out, or swept, and its user after that; then what
+            // became of the user is why it does not count.
+            let ends_rival = |act: &Act| matches!(act, Act::SignOutRival | Act::SweepLater);
+            let is_read = *act == Act::AccessRival && self.acts.iter().any(ends_rival);
+            if is_read && matches!(answer.as_str(), "session_expired" | "session_superseded") {
+                "session_unknown".clone_into(answer);
+            }
+        }
+        // A code may be seen as spent before its session is there, and then both who redeem it are told
+        // that the other has used it. In no order is anything left of the session.
+        if all_are(Act::Redeem) && outcome.answers.iter().any(|answer| answer == "ticket_spent") {
+            "ticket_spent".clone_into(&mut outcome.answers[0]);
+            "ticket_spent".clone_into(&mut outcome.answers[1]);
+            outcome.sessions.retain(|_, why| why != "session_unknown");
+        }
+    }
+}
+
+/// Every order of `sides`.
+fn orders(sides: &[usize]) -> Vec<Vec<usize>> {
+    if sides.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (place, &first) in sides.iter().enumerate() {
+        let others = [&sides[..place], &sides[place + 1..]].concat();
+        all.extend(orders(&others).into_iter().map(|rest| [&[first], &rest[..]].concat()));
+    }
+    all
+}
+
+const GAVE_UP: &str = "contended";
