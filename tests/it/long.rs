@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, crash, enumeration, jose, load, lost_replies, properties};
+use crate::{corpus, crash, enumeration, jose, load, lost_replies, properties, races};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -78,6 +78,16 @@ const DRILLS: &[Drill] = &[
         name: "power failures",
         unit: "machines that died with any part of what was not synced, some after failed syncs",
         run: crash::power::random_power_failures,
+    },
+    Drill {
+        name: "races",
+        unit: "orders of the store calls of two or three operations, drawn, each as if one came first",
+        run: races::drill::random_orders,
+    },
+    Drill {
+        name: "all orders",
+        unit: "orders of the store calls of operations that were drawn, until there was no other",
+        run: races::drill::every_order,
     },
 ];
 
