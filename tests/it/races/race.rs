@@ -112,20 +112,33 @@ impl<'a> Race<'a> {
 
     /// Where the clock moves on by more than an hour while an act is under way.
     fn blur_what_moves_the_clock(&self, outcome: &mut Outcome) {
-        // An access moves the fence before the session, which ends and is swept between. Then the guest
-        // has nothing left, and is collected by a later sweep.
-        let is_left = self.acts.contains(&Act::AccessRival)
-            && outcome.sessions.get("rival's").is_some_and(|why| why == "session_unknown")
-            && outcome.users["rival"].starts_with("Anonymous");
-        if is_left {
+        // The session that changes the password ends and is swept before its use is recorded.
+        let changed = (Act::ChangePassword, "()");
+        let is_changed = self
+            .acts
+            .iter()
+            .zip(&outcome.answers)
+            .any(|(act, answer)| (*act, answer.as_str()) == changed);
+        if is_changed {
+            outcome.sessions.insert("owner's", "counts for the owner, or was swept".to_owned());
+        }
+        // So does a session of a guest, whose fence was moved by then or not. If it was, the guest is
+        // collected by a later sweep.
+        let is_gone = self.acts.contains(&Act::AccessRival)
+            && outcome.sessions.get("rival's").is_some_and(|why| why == "session_unknown");
+        if is_gone {
             for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
                 if *act == Act::SweepLater {
                     "1".clone_into(answer);
+                } else if *act == Act::AccessRival {
+                    "session_unknown".clone_into(answer);
                 }
             }
-            let collected = outcome.users["rival"].replace("Anonymous", "Collected");
-            outcome.users.insert("rival", collected.replace("\"anonymous\"", ""));
-            outcome.history.push("rival: Collected".to_owned());
+            if outcome.users["rival"].starts_with("Anonymous") {
+                let collected = outcome.users["rival"].replace("Anonymous", "Collected");
+                outcome.users.insert("rival", collected.replace("\"anonymous\"", ""));
+                outcome.history.push("rival: Collected".to_owned());
+            }
         }
     }
 
