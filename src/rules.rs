@@ -13,6 +13,8 @@ pub(crate) mod promotion;
 mod proof;
 pub(crate) mod proving;
 mod rejection;
+#[cfg(test)]
+mod sample;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod status;

@@ -20,3 +20,28 @@ pub(crate) fn decide(account: &Account, fresh: Epoch, now: Timestamp) -> Decisio
     let user = User { standing: Standing::Collected, ..over(account, fresh) };
     change(account, strip(account, user), Some(EventKind::Collected), now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::sample::{START, after, epoch, guest, member};
+
+    /// The fence may have been moved since the sweep has listed the guest.
+    #[test]
+    fn only_a_guest_whose_fence_has_passed_is_collected() {
+        let guest = guest(after(10));
+        for now in [START, after(9)] {
+            assert_eq!(decide(&guest, epoch(9), now), Decision::Settled);
+        }
+        for now in [after(10), after(11)] {
+            let Decision::Change(commit) = decide(&guest, epoch(9), now) else {
+                panic!("it is not collected");
+            };
+            let collected = Account::after(Some(&guest), &commit).unwrap();
+            assert_eq!(collected.check(), Ok(()));
+            assert_eq!(collected.user.standing, Standing::Collected);
+            assert_eq!(decide(&collected, epoch(9), now), Decision::Settled);
+        }
+        assert_eq!(decide(&member(), epoch(9), Timestamp::MAX), Decision::Settled);
+    }
+}

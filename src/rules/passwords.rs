@@ -121,3 +121,46 @@ fn replace(
         events: vec![Event { user, at: now, kind: EventKind::PasswordChanged }],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Method;
+    use crate::rules::sample::{START, after, epoch, fresh, guest, hash, member};
+
+    fn proof(account: &Account) -> Proof {
+        let used = account.password().map(|(current, _)| (current.id, current.revision));
+        Proof::assertion(account, Method::Password, used)
+    }
+
+    #[test]
+    fn another_password_is_another_revision_of_the_same_authenticator() {
+        let before = member();
+        let commit = change(&before, &proof(&before), &hash("new"), fresh(9), after(1)).unwrap();
+        let after_it = Account::after(Some(&before), &commit).unwrap();
+        let (old, _) = before.password().unwrap();
+        let (new, secret) = after_it.password().unwrap();
+        assert_eq!((new.id, new.revision), (old.id, old.revision + 1));
+        assert_eq!((new.created_at, new.changed_at), (START, after(1)));
+        assert_eq!(secret, &hash("new"));
+        assert!(!proof(&before).holds_for(&after_it));
+    }
+
+    /// Whoever changes the password meanwhile must not get the old one back under a new hash.
+    #[test]
+    fn only_what_the_proof_was_made_with_is_hashed_anew() {
+        let account = member();
+        let renewed = rehash(&account, &proof(&account), &hash("more work"));
+        let kept = Account::after(Some(&account), &renewed.unwrap()).unwrap();
+        let (old, _) = account.password().unwrap();
+        let (new, secret) = kept.password().unwrap();
+        assert_eq!((new.id, new.revision, secret), (old.id, old.revision, &hash("more work")));
+        assert!(proof(&account).holds_for(&kept), "it ends nothing");
+
+        let mut moved = account.clone();
+        moved.user.epoch = epoch(9);
+        assert_eq!(rehash(&moved, &proof(&account), &hash("more work")), None);
+        let guest = guest(after(10));
+        assert_eq!(rehash(&guest, &proof(&guest), &hash("more work")), None);
+    }
+}

@@ -116,3 +116,29 @@ impl Claim {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::sample::{START, epoch, guest, member};
+
+    #[test]
+    fn a_proof_holds_for_one_user_at_one_epoch_with_one_secret() {
+        let account = member();
+        let (used, _) = account.password().unwrap();
+        let proof = |authenticator| Proof::assertion(&account, Method::Password, authenticator);
+        let made = proof(Some((used.id, used.revision)));
+        assert!(made.holds_for(&account) && proof(None).holds_for(&account));
+        assert!(!made.holds_for(&guest(START)));
+
+        let mut later = account.clone();
+        later.user.epoch = epoch(9);
+        assert!(!made.holds_for(&later) && !proof(None).holds_for(&later));
+        let mut changed = account.clone();
+        changed.authenticators[0].revision += 1;
+        assert!(!made.holds_for(&changed) && proof(None).holds_for(&changed));
+        let mut replaced = account.clone();
+        replaced.authenticators[0].id = AuthenticatorId::from_bytes([9; 16]);
+        assert!(!made.holds_for(&replaced));
+    }
+}

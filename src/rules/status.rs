@@ -180,3 +180,30 @@ pub(super) fn change(
 fn check_alive(account: &Account) -> Result<(), Rejection> {
     if account.user.is_alive() { Ok(()) } else { Err(Rejection::UserUnknown) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::sample::{START, after, guest, member};
+
+    #[test]
+    fn a_fence_is_moved_until_it_has_passed_and_not_at_that_instant() {
+        let guest = guest(after(10));
+        let raise = |now| raise_fence(&guest, after(100), now);
+        assert!(matches!(raise(after(9)), Ok(Decision::Change(_))));
+        assert!(matches!(lower_fence(&guest, after(9)), Ok(Decision::Change(_))));
+        for now in [after(10), after(11)] {
+            assert_eq!(raise(now), Err(Rejection::SessionExpired));
+            assert_eq!(lower_fence(&guest, now), Err(Rejection::SessionExpired));
+        }
+        assert_eq!(raise_fence(&member(), after(100), START), Err(Rejection::SessionSuperseded));
+    }
+
+    #[test]
+    fn a_fence_comes_no_nearer_when_it_is_raised() {
+        let guest = guest(after(10));
+        for ends_at in [after(5), after(10)] {
+            assert_eq!(raise_fence(&guest, ends_at, START), Ok(Decision::Settled));
+        }
+    }
+}
