@@ -58,6 +58,10 @@
 //! | look after users | [`Engine::disable`], [`Engine::enable`], [`Engine::delete`] |
 //! | follow what happens | [`Engine::events`], then [`Engine::forget_events`] |
 //! | let go of what has ended | [`Engine::sweep`], from time to time |
+//! | serve the endpoints | `http::Http`, with `axum::router` or `Http::respond` |
+//! | know the user in a handler | the extractors `axum::{AnyUser, RegularUser, OptionalUser}`, or `Http::caller` |
+//! | lead a guest to the sign-up page | a link to `/oauth2/authorize` with `x_page=signup`, as in the README |
+//! | set and clear cookies | `Http::session_cookies`, `Http::clear_session_cookies` |
 //!
 //! An [`Error`] is sorted by who must act: [`Error::Rejected`] the rules forbid it, and the
 //! [`Rejection`] says which; [`Error::Contended`] and [`Error::Busy`] ask again; [`Error::Store`] the

@@ -11,7 +11,8 @@ use crate::http::{self, Http};
 /// Somebody with a session, anonymous or regular.
 ///
 /// By the access token in `Authorization`, else by the session cookie; see [`Http::caller`] for when a
-/// cookie does not count. Anybody else is refused with status 401, a disabled user with 403.
+/// cookie does not count. Anybody else is refused with status 401, a disabled guest with 403; a
+/// regular user's sessions are over when it is disabled.
 #[derive(Clone, Debug)]
 pub struct AnyUser(pub Caller);
 
@@ -22,7 +23,7 @@ pub struct RegularUser(pub Caller);
 /// Whoever calls, with or without a session.
 ///
 /// A cookie whose session is over counts as none. An access token that does not count is refused with
-/// status 401, so that its holder renews it.
+/// status 401, so that its holder renews it; a disabled guest with 403.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<Caller>);
 

@@ -70,7 +70,8 @@ impl Http {
 
     /// The session token in a request's cookie, if there is exactly one that can be ours.
     ///
-    /// The session may be over; [`caller`](Self::caller) says.
+    /// The session may be over; [`caller`](Self::caller) says. This looks at no `Origin`: before anything is
+    /// changed in its name, ask [`is_same_origin`](Self::is_same_origin), or take `caller`, which does.
     pub fn session_token(&self, headers: &HeaderMap) -> Option<SessionToken> {
         match self.site().cookies.session(headers) {
             Found::One(text) => SessionToken::parse(text),
