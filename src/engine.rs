@@ -48,6 +48,9 @@ use crate::store::{Backend, LandError, Landing, Lookup};
 /// Its methods can be called from any async runtime; none of them names one. Each asks the clock once
 /// and acts at that instant.
 ///
+/// Where a method takes the `address` of whoever asks, the limits of the policy count by it; without one
+/// nothing is limited by address, which is for what the host itself asks.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # futures_executor::block_on(async {
