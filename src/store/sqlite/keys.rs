@@ -146,7 +146,8 @@ pub(super) fn retire(
     if is_free { Ok(()) } else { Err(CommitError::Held) }
 }
 
-fn free_live(connection: &Connection, user: UserId) -> Result<(), StoreError> {
+/// Lets go of the live key of a user, whom the root record still names.
+pub(super) fn free_live(connection: &Connection, user: UserId) -> Result<(), StoreError> {
     let sql = "DELETE FROM device_keys WHERE outcome IS NULL AND \
                thumbprint = (SELECT anonymous_key FROM users WHERE id = ?)";
     run(connection, sql, [user.as_bytes()]).map(drop)

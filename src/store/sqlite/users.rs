@@ -75,30 +75,30 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
 /// Lands a commit. The caller undoes everything if it is refused.
 pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
     if let Some((other, epoch)) = commit.also
-        && head(connection, other)?.is_none_or(|(_, current)| current != epoch)
+        && epoch_of(connection, other)? != Some(epoch)
     {
         return Err(CommitError::Stale);
     }
     #[cfg(canary)]
     let commit = {
-        let version = head(connection, commit.user)?.map(|(version, _)| version);
+        let version = version_of(connection, commit.user)?;
         &crate::canary::at_any_version(commit, version)
     };
-    let is_open = match (commit.expect, head(connection, commit.user)?) {
-        (Expect::Absent, None) => false,
-        (Expect::At(expected), Some((version, _))) if expected == version => true,
-        (Expect::Epoch(expected), Some((_, epoch))) if expected == epoch => true,
-        (Expect::Absent | Expect::At(_) | Expect::Epoch(_), None | Some(_)) => {
-            return Err(CommitError::Stale);
+    let rest = match commit.expect {
+        Expect::Absent => open(connection, commit)?,
+        Expect::At(version) => advance(connection, commit, version)?,
+        Expect::Epoch(epoch) => {
+            if epoch_of(connection, commit.user)? != Some(epoch) {
+                return Err(CommitError::Stale);
+            }
+            if !commit.writes.is_empty() {
+                let sql = "UPDATE users SET version = version + 1 WHERE id = ?";
+                run(connection, sql, [commit.user.as_bytes()])?;
+            }
+            commit.writes.as_slice()
         }
     };
-    if !is_open {
-        open(connection, commit)?;
-    } else if !commit.writes.is_empty() {
-        let sql = "UPDATE users SET version = version + 1 WHERE id = ?";
-        run(connection, sql, [commit.user.as_bytes()])?;
-    }
-    for write in &commit.writes {
+    for write in rest {
         apply(connection, commit.user, write)?;
     }
     for event in &commit.events {
@@ -107,30 +107,35 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
     Ok(())
 }
 
-/// The version and the epoch of a user.
-fn head(connection: &Connection, id: UserId) -> Result<Option<(Version, Epoch)>, StoreError> {
-    let sql = "SELECT version, epoch FROM users WHERE id = ?";
-    find(connection, sql, [id.as_bytes()], |row| {
-        Ok((read_version(row, 0)?, column::epoch(row, 1)?))
-    })
+fn epoch_of(connection: &Connection, id: UserId) -> Result<Option<Epoch>, StoreError> {
+    let sql = "SELECT epoch FROM users WHERE id = ?";
+    find(connection, sql, [id.as_bytes()], |row| column::epoch(row, 0))
 }
 
-/// Adds the root record first, wherever the commit has it, because the other rows refer to it.
-fn open(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
-    let first = commit.writes.iter().find_map(|write| match write {
-        Write::PutUser(user) => Some(user),
-        Write::PutIdentity(_)
-        | Write::DropIdentity(_)
-        | Write::PutAuthenticator(_)
-        | Write::DropAuthenticator(_)
-        | Write::RetireKey(_) => None,
-    });
-    let user = first.ok_or(CommitError::Stale)?;
+#[cfg(canary)]
+fn version_of(connection: &Connection, id: UserId) -> Result<Option<Version>, StoreError> {
+    let sql = "SELECT version FROM users WHERE id = ?";
+    find(connection, sql, [id.as_bytes()], |row| read_version(row, 0))
+}
+
+/// Adds the root record, which the identities and keys refer to, so that it comes first wherever it
+/// stands; gives the writes that are left. An anonymous identity without a key is a part of it.
+fn open<'a>(connection: &Connection, commit: &'a Commit) -> Result<&'a [Write], CommitError> {
+    let (user, anonymous, rest) = match commit.writes.as_slice() {
+        [Write::PutUser(user), Write::PutIdentity(identity), rest @ ..]
+            if user.id == commit.user
+                && identity.kind == (IdentityKind::Anonymous { key: None }) =>
+        {
+            (user, Some(identity), rest)
+        }
+        [Write::PutUser(user), rest @ ..] if user.id == commit.user => (user, None, rest),
+        writes => (first_record(writes).ok_or(CommitError::Stale)?, None, writes),
+    };
     let (standing, merged_into) = code::of_standing(user.standing);
     let sql = "INSERT INTO users (id, version, epoch, standing, merged_into, is_disabled, \
-               is_verified, can_reauthenticate, created_at, ends_at) \
-               VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?)";
-    run(
+               is_verified, can_reauthenticate, created_at, ends_at, anonymous_since, \
+               anonymous_proven_at) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let is_free = run_if_free(
         connection,
         sql,
         params![
@@ -143,14 +148,62 @@ fn open(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
             user.can_reauthenticate,
             user.created_at.as_millis(),
             user.ends_at.map(Timestamp::as_millis),
+            anonymous.map(|identity| identity.created_at.as_millis()),
+            anonymous.and_then(|identity| identity.proven_at).map(Timestamp::as_millis),
         ],
     )?;
-    Ok(())
+    if is_free { Ok(rest) } else { Err(CommitError::Stale) }
+}
+
+fn first_record(writes: &[Write]) -> Option<&User> {
+    writes.iter().find_map(|write| match write {
+        Write::PutUser(user) => Some(user),
+        Write::PutIdentity(_)
+        | Write::DropIdentity(_)
+        | Write::PutAuthenticator(_)
+        | Write::DropAuthenticator(_)
+        | Write::RetireKey(_) => None,
+    })
+}
+
+/// Moves a user on from `version`; gives the writes that are left. A root record at their beginning is
+/// put by the statement that compares the version, and by it the end of being anonymous.
+fn advance<'a>(
+    connection: &Connection,
+    commit: &'a Commit,
+    version: Version,
+) -> Result<&'a [Write], CommitError> {
+    // No version of a row is beyond the largest number that SQLite has.
+    let version = i64::try_from(version.0).map_err(|_| CommitError::Stale)?;
+    let (is_at, rest) = match commit.writes.as_slice() {
+        [] => {
+            let sql = "SELECT 1 FROM users WHERE id = ? AND version = ?";
+            let found = find(connection, sql, params![commit.user.as_bytes(), version], |_| Ok(()));
+            (found?.is_some(), [].as_slice())
+        }
+        [Write::PutUser(user), Write::DropIdentity(IdentityKey::Anonymous), rest @ ..]
+            if user.id == commit.user =>
+        {
+            keys::free_live(connection, user.id)?;
+            (put_user(connection, user, Some(version), Anonymity::Leave)?, rest)
+        }
+        [Write::PutUser(user), rest @ ..] if user.id == commit.user => {
+            (put_user(connection, user, Some(version), Anonymity::Keep)?, rest)
+        }
+        writes => {
+            let sql = "UPDATE users SET version = version + 1 WHERE id = ? AND version = ?";
+            let changed = run(connection, sql, params![commit.user.as_bytes(), version])?;
+            (0 < changed, writes)
+        }
+    };
+    if is_at { Ok(rest) } else { Err(CommitError::Stale) }
 }
 
 fn apply(connection: &Connection, user: UserId, write: &Write) -> Result<(), CommitError> {
     match write {
-        Write::PutUser(record) if record.id == user => put_user(connection, record)?,
+        Write::PutUser(record) if record.id == user => {
+            put_user(connection, record, None, Anonymity::Keep)?;
+        }
         Write::PutUser(_) => return Err(CommitError::Held),
         Write::PutIdentity(identity) => put_identity(connection, user, identity)?,
         Write::DropIdentity(key) => match unique(key) {
@@ -173,14 +226,32 @@ fn apply(connection: &Connection, user: UserId, write: &Write) -> Result<(), Com
     Ok(())
 }
 
-fn put_user(connection: &Connection, user: &User) -> Result<(), StoreError> {
+/// What becomes of the anonymous identity, which is a part of the root record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Anonymity {
+    Keep,
+    Leave,
+}
+
+/// Replaces a root record, and moves it on if it is at the version `at`; says whether it was there.
+fn put_user(
+    connection: &Connection,
+    user: &User,
+    at: Option<i64>,
+    anonymity: Anonymity,
+) -> Result<bool, StoreError> {
     let (standing, merged_into) = code::of_standing(user.standing);
-    let sql = "UPDATE users SET epoch = ?, standing = ?, merged_into = ?, is_disabled = ?, \
-               is_verified = ?, can_reauthenticate = ?, created_at = ?, ends_at = ? WHERE id = ?";
-    run(
+    let sql = "UPDATE users SET version = version + (?1 IS NOT NULL), epoch = ?2, standing = ?3, \
+               merged_into = ?4, is_disabled = ?5, is_verified = ?6, can_reauthenticate = ?7, \
+               created_at = ?8, ends_at = ?9, anonymous_since = iif(?10, NULL, anonymous_since), \
+               anonymous_proven_at = iif(?10, NULL, anonymous_proven_at), \
+               anonymous_key = iif(?10, NULL, anonymous_key) \
+               WHERE id = ?11 AND version = coalesce(?1, version)";
+    let changed = run(
         connection,
         sql,
         params![
+            at,
             user.epoch.as_bytes(),
             standing,
             merged_into.as_ref().map(UserId::as_bytes),
@@ -189,10 +260,11 @@ fn put_user(connection: &Connection, user: &User) -> Result<(), StoreError> {
             user.can_reauthenticate,
             user.created_at.as_millis(),
             user.ends_at.map(Timestamp::as_millis),
+            anonymity == Anonymity::Leave,
             user.id.as_bytes(),
         ],
-    )
-    .map(drop)
+    )?;
+    Ok(0 < changed)
 }
 
 fn put_identity(
