@@ -66,8 +66,7 @@ impl SqliteBackend {
 
     fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let start = || -> Result<Self, OpenFailure> {
-            let database = Database::prepare(path, &options)?;
-            let connection = database.writer()?;
+            let (database, connection) = Database::prepare(path, &options)?;
             #[cfg(canary)]
             if crate::canary::Canary::SpentForgottenOnRestart.sings() {
                 connection.execute_batch("DELETE FROM spent")?;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -80,8 +81,14 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Makes the file if there is none, and brings the schema up to date.
-    pub(super) fn prepare(path: &Path, options: &SqliteOptions) -> Result<Self, OpenFailure> {
+    /// Makes the file if there is none, and brings the schema up to date. The connection writes.
+    ///
+    /// While it is open, no other is the last one to go: that one puts the log away, which takes some
+    /// syncs of the disk.
+    pub(super) fn prepare(
+        path: &Path,
+        options: &SqliteOptions,
+    ) -> Result<(Self, Connection), OpenFailure> {
         let found = rusqlite::version_number();
         if found < MIN_SQLITE_VERSION {
             return Err(OpenError::OldSqlite { found }.into());
@@ -100,15 +107,22 @@ impl Database {
         };
         let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Before anything is changed, also the journal mode.
-        database.patiently(|| inspect(&connection))?;
+        let found = database.patiently(|| inspect(&connection))?;
         database.patiently(|| use_wal(&connection))?;
-        database.patiently(|| migrate(&connection))?;
-        Ok(database)
+        if found < KNOWN_SCHEMA {
+            database.patiently(|| migrate(&connection))?;
+        }
+        let connection = database.to_write(connection)?;
+        Ok((database, connection))
     }
 
     /// A connection that writes. It waits for no lock by itself.
     pub(super) fn writer(&self) -> Result<Connection, OpenFailure> {
-        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        self.to_write(self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    }
+
+    /// Sets a connection up to write.
+    fn to_write(&self, connection: Connection) -> Result<Connection, OpenFailure> {
         self.patiently(|| {
             known_schema(inspect(&connection)?)?;
             check_wal(&connection)?;
@@ -158,6 +172,8 @@ impl Database {
         }
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Otherwise a plan may depend on the values, and some statements are prepared anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // What is longer was not written by us.
         let _ = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
         connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;

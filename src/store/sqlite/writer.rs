@@ -1,22 +1,24 @@
 //! The one thread that writes.
 //!
-//! It takes whatever waits, up to a group, into one transaction, each job in a savepoint of its own,
-//! and gives every answer after the commit: also a refusal may rest on an earlier job of the group.
+//! It takes whatever waits, up to a group, into one transaction, and gives every answer after the
+//! commit: also a refusal may rest on an earlier job of the group.
 
-use std::any::Any;
+mod group;
+mod job;
+
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use rusqlite::Connection;
 
 use crate::store::StoreError;
-use crate::store::sqlite::open::{BUSY_POLL, Database, REPLACED, polls};
-use crate::store::sqlite::statement::{is_busy, run};
+use crate::store::sqlite::open::{Database, REPLACED};
+use crate::store::sqlite::writer::job::{Fault, Job, Place, Task};
 
 /// The thread and the way to it. Dropping this ends the thread after what waits has landed.
 pub(super) struct Writer {
@@ -37,8 +39,12 @@ impl Writer {
     ) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(queue_depth.max(1));
         let is_closing = Arc::new(AtomicBool::new(false));
-        let mut worker =
-            Worker { database, connection: Some(connection), is_closing: Arc::clone(&is_closing) };
+        let mut worker = Worker {
+            database,
+            connection: Some(connection),
+            is_closing: Arc::clone(&is_closing),
+            rhythm: Rhythm::default(),
+        };
         let thread = std::thread::Builder::new()
             .name("guestpass-writer".to_owned())
             .spawn(move || worker.work(&jobs))?;
@@ -52,17 +58,17 @@ impl Writer {
     }
 
     /// Does `work` on the thread, and answers when it is on the disk. If `work` fails, what it wrote
-    /// is undone.
+    /// is undone. It may be done a second time, if the first was undone for another's sake.
     pub(super) async fn run<T, E>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        work: impl Fn(&Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let task = Task { work: Some(work), outcome: None, answer };
+        let task = Task::new(work, answer, None);
         if let Err(refused) = self.enqueue(Box::new(task)) {
             return Err(refused.into());
         }
@@ -78,7 +84,7 @@ impl Writer {
     /// of it. At most half of what may wait is such work, so that it keeps nobody out who waits.
     pub(super) fn hand_over<T, E>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        work: impl Fn(&Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<(), StoreError>
     where
         T: Send + 'static,
@@ -86,11 +92,7 @@ impl Writer {
     {
         let place = Place::take(&self.behind, self.most_behind)?;
         let (answer, _nobody_waits) = oneshot::channel();
-        let work = move |connection: &Connection| {
-            let _place = place;
-            work(connection)
-        };
-        self.enqueue(Box::new(Task { work: Some(work), outcome: None, answer }))
+        self.enqueue(Box::new(Task::new(work, answer, Some(place))))
     }
 
     /// Never waits: the caller may be on the only thread of an executor.
@@ -117,109 +119,26 @@ impl Drop for Writer {
     }
 }
 
-/// The place of one job among those that nobody waits for.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(taken: &Arc<AtomicUsize>, most: usize) -> Result<Self, StoreError> {
-        let place = Self(Arc::clone(taken));
-        if most <= taken.fetch_add(1, Ordering::Relaxed) {
-            return Err(StoreError::transient("too many writes are waiting"));
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Something to write.
-trait Job: Send {
-    /// Does it; says whether what was written is to be kept.
-    fn run(&mut self, connection: &Connection) -> Verdict;
-    /// Tells the outcome, or why nothing of the group landed.
-    fn answer(self: Box<Self>, fault: Option<&Fault>);
-}
-
-enum Verdict {
-    Keep,
-    Undo,
-}
-
-struct Task<W, T, E> {
-    work: Option<W>,
-    outcome: Option<Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
-}
-
-impl<W, T, E> Job for Task<W, T, E>
-where
-    W: FnOnce(&Connection) -> Result<T, E> + Send,
-    T: Send,
-    E: From<StoreError> + Send,
-{
-    fn run(&mut self, connection: &Connection) -> Verdict {
-        let Some(work) = self.work.take() else {
-            return Verdict::Undo;
-        };
-        // The connection is sound after a panic: the savepoint is undone, statements reset themselves.
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
-        let outcome = outcome.unwrap_or_else(|payload| Err(panicked(&*payload).into()));
-        let verdict = if outcome.is_ok() { Verdict::Keep } else { Verdict::Undo };
-        self.outcome = Some(outcome);
-        verdict
-    }
-
-    fn answer(self: Box<Self>, fault: Option<&Fault>) {
-        let outcome = match (fault, self.outcome) {
-            (None, Some(outcome)) => outcome,
-            (Some(fault), _) => Err(fault.to_error().into()),
-            (None, None) => Err(StoreError::transient("the write was not tried").into()),
-        };
-        // Whoever has stopped waiting does not want to know.
-        let _ = self.answer.send(outcome);
-    }
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> StoreError {
-    let message = payload.downcast_ref::<&'static str>().copied().unwrap_or("no message");
-    StoreError::transient("a write panicked and was undone").because(message)
-}
-
-/// Why nothing of a group landed, for each of its jobs.
-struct Fault {
-    context: &'static str,
-    cause: String,
-    /// Whether only somebody else's lock was in the way.
-    is_busy: bool,
-}
-
-impl Fault {
-    fn new(context: &'static str, cause: &dyn ToString) -> Self {
-        Self { context, cause: cause.to_string(), is_busy: false }
-    }
-
-    fn to_error(&self) -> StoreError {
-        StoreError::transient(self.context).because(self.cause.clone())
-    }
-}
-
 /// What the thread has.
 struct Worker {
     database: Database,
     connection: Option<Connection>,
     is_closing: Arc<AtomicBool>,
+    rhythm: Rhythm,
 }
 
 impl Worker {
     fn work(&mut self, jobs: &Receiver<Box<dyn Job>>) {
         while let Ok(first) = jobs.recv() {
             let mut group = vec![first];
-            group.extend(jobs.try_iter().take(MAX_GROUP - 1));
-            let fault = self.land(&mut group).err();
+            self.rhythm.gather(jobs, &mut group);
+            let fault = match self.land(&mut group) {
+                Ok(sync) => {
+                    self.rhythm.note(group.len(), sync);
+                    None
+                }
+                Err(fault) => Some(fault),
+            };
             if fault.as_ref().is_some_and(|fault| !fault.is_busy) {
                 // After a failed sync nobody knows what the old connection takes for written.
                 self.connection = None;
@@ -229,96 +148,76 @@ impl Worker {
             }
             #[cfg(canary)]
             if let Some(connection) = &self.connection {
-                let _ = step(connection, "COMMIT");
+                let _ = group::step(connection, "COMMIT");
             }
         }
     }
 
-    /// Lands the group in one transaction, without what its jobs want undone.
-    fn land(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+    /// Lands the group in one transaction, without what its jobs want undone; says how long the sync
+    /// took.
+    fn land(&mut self, group: &mut [Box<dyn Job>]) -> Result<Duration, Fault> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.database.writer().map_err(|failure| {
-                let cause = std::error::Error::source(&failure.0).map(ToString::to_string);
-                let cause = cause.unwrap_or_else(|| failure.0.to_string());
-                Fault::new("the database could not be opened again", &cause)
+                Fault::new("the database could not be opened again", &failure.0)
             })?,
         };
         let connection = &*self.connection.insert(connection);
         if !self.database.is_in_place() {
             return Err(Fault::new("the database is not where it was", &REPLACED));
         }
-        begin(connection, self.database.busy_limit(), &self.is_closing)?;
-        let outcome = group.iter_mut().try_for_each(|job| land_one(connection, job.as_mut()));
-        #[cfg(canary)]
-        if crate::canary::Canary::AnsweredBeforeDurable.sings() {
-            return outcome;
-        }
-        let outcome = outcome.and_then(|()| step(connection, "COMMIT"));
-        if outcome.is_err() && !connection.is_autocommit() {
-            // If this fails as well, the connection is dropped, which undoes it too.
-            let _ = step(connection, "ROLLBACK");
-        }
-        outcome
+        group::land(connection, group, self.database.busy_limit(), &self.is_closing)
     }
 }
 
-/// Takes the write lock, looking for it often: the other process has it for one sync of the disk.
-fn begin(
-    connection: &Connection,
-    limit: std::time::Duration,
-    is_closing: &AtomicBool,
-) -> Result<(), Fault> {
-    let mut polls = polls(limit);
-    loop {
-        let began = connection
-            .prepare_cached("BEGIN IMMEDIATE")
-            .and_then(|mut statement| statement.execute([]));
-        match began {
-            Ok(_) => return Ok(()),
-            Err(error) if !is_busy(&error) => {
-                return Err(Fault::new("the database failed to begin a write", &error));
-            }
-            Err(error) if polls == 0 || is_closing.load(Ordering::Relaxed) => {
-                let fault = Fault::new("another process keeps the database locked", &error);
-                return Err(Fault { is_busy: true, ..fault });
-            }
-            Err(_) => {
-                polls -= 1;
-                std::thread::sleep(BUSY_POLL);
-            }
+/// How large the groups were of late, and how long it took to make them durable.
+///
+/// Who was just answered often has something to write again at once. If the next group does not wait
+/// for them, it takes only those who came meanwhile, and the callers part into two halves that take
+/// turns: each waits for two syncs of the disk, and every sync carries half of what it could. So a
+/// group waits for as many as the larger of the last two had, but for less time than the sync takes
+/// that it may save. Who writes alone never waits.
+#[derive(Debug, Default)]
+struct Rhythm {
+    sizes: [usize; 2],
+    syncs: [Duration; 2],
+}
+
+impl Rhythm {
+    /// Adds to a group what waits, and what is likely to be here in a moment.
+    fn gather(&self, jobs: &Receiver<Box<dyn Job>>, group: &mut Vec<Box<dyn Job>>) {
+        group.extend(jobs.try_iter().take(MAX_GROUP - group.len()));
+        let [last, before] = self.sizes;
+        let expected = last.max(before);
+        if expected <= group.len() {
+            return;
         }
+        // The shorter of two: now and then the log is put away in a commit, which takes longer.
+        let [last, before] = self.syncs;
+        let deadline = Instant::now() + (last.min(before) / 2).min(MAX_PATIENCE);
+        while group.len() < expected {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(job) = jobs.recv_timeout(left) else { break };
+            group.push(job);
+        }
+        group.extend(jobs.try_iter().take(MAX_GROUP - group.len()));
     }
-}
 
-fn land_one(connection: &Connection, job: &mut dyn Job) -> Result<(), Fault> {
-    step(connection, "SAVEPOINT job")?;
-    let verdict = job.run(connection);
-    #[cfg(canary)]
-    let verdict = crate::canary::Canary::TornCommit.instead(verdict, Verdict::Keep);
-    // A full disk ends the whole transaction, and what came after would land one by one.
-    if connection.is_autocommit() {
-        return Err(Fault::new("the database ended the transaction", &"it was rolled back"));
+    fn note(&mut self, size: usize, sync: Duration) {
+        *self = Self { sizes: [size, self.sizes[0]], syncs: [sync, self.syncs[0]] };
     }
-    match verdict {
-        Verdict::Keep => {}
-        Verdict::Undo => step(connection, "ROLLBACK TO job")?,
-    }
-    step(connection, "RELEASE job")
-}
-
-fn step(connection: &Connection, sql: &'static str) -> Result<(), Fault> {
-    run(connection, sql, []).map(drop).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Fault::new("the database failed to write", &cause.unwrap_or_default())
-    })
 }
 
 /// Most jobs of one transaction: more would keep the first of them waiting without gaining much.
-const MAX_GROUP: usize = 256;
+const MAX_GROUP: usize = 512;
+/// A group never waits longer than this for those who are likely to come.
+const MAX_PATIENCE: Duration = Duration::from_millis(4);
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::store::conformance::block_on;
     use crate::store::sqlite::SqliteOptions;
@@ -326,10 +225,7 @@ mod tests {
     fn start(queue_depth: usize) -> (tempfile::TempDir, Writer) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users.db");
-        let Ok(database) = Database::prepare(&path, &SqliteOptions::default()) else {
-            panic!("the database is not prepared");
-        };
-        let Ok(connection) = database.writer() else {
+        let Ok((database, connection)) = Database::prepare(&path, &SqliteOptions::default()) else {
             panic!("the database is not opened");
         };
         (directory, Writer::start(database, connection, queue_depth).unwrap())
@@ -366,6 +262,37 @@ mod tests {
         });
         assert!(block_on(refused).is_err());
         assert!(block_on(writer.run(|connection| spend(connection, 1))).unwrap());
+    }
+
+    /// The jobs of a group share a transaction, and one of them must not take the others along. The
+    /// group is one because its first job keeps the thread until all of them wait.
+    #[test]
+    fn a_job_that_refuses_after_it_has_written_is_undone_within_its_group() {
+        let (_directory, writer) = start(8);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Mutex::new(held);
+        let mut first = pin!(writer.run(move |connection| {
+            let _ = held.lock().unwrap().recv();
+            spend(connection, 0)
+        }));
+        let mut before = pin!(writer.run(|connection| spend(connection, 1)));
+        let mut refused = pin!(writer.run(|connection| -> Result<bool, StoreError> {
+            spend(connection, 2)?;
+            Err(StoreError::transient("refused"))
+        }));
+        let mut idle = pin!(writer.run(|_| Err::<bool, _>(StoreError::transient("idle"))));
+        let mut after = pin!(writer.run(|connection| spend(connection, 3)));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(before.as_mut().poll(&mut context).is_pending());
+        assert!(refused.as_mut().poll(&mut context).is_pending());
+        assert!(idle.as_mut().poll(&mut context).is_pending());
+        assert!(after.as_mut().poll(&mut context).is_pending());
+        drop(release);
+        assert!(block_on(first).unwrap() && block_on(before).unwrap() && block_on(after).unwrap());
+        assert!(block_on(refused).is_err() && block_on(idle).is_err());
+        let spent = |number| !block_on(writer.run(move |it| spend(it, number))).unwrap();
+        assert_eq!([0, 1, 2, 3].map(spent), [true, true, false, true]);
     }
 
     /// As a full disk does: the jobs of the group before and after it have not landed either.
