@@ -79,13 +79,13 @@ fn durable(bench: &Bench) -> Outcome<Line> {
         let writing = Share::of(FLIGHT, || {
             guests.chunks(IN_FLIGHT).try_for_each(|group| log_in(&raw, group))
         })?;
-        let verifying = Share::of(FLIGHT, || verify_on_two(&same))?;
+        let verifying = Share::of(FLIGHT, || same.iter().try_for_each(Signed::verify))?;
         Ok(if writing.time < verifying.time { verifying } else { writing })
     };
     let race = race(Rounds { rounds: 9, turns: 2 }, &mut ours, &mut limit)?;
     let words = (
         "log in with a device key, durable, 64 in flight",
-        "raw transactions of 64, or two threads that verify: the slower",
+        "raw transactions of 64, or verifying as many signatures: the slower",
     );
     Ok(Line::of_race("device_key.full.64", words, race, 0.75).note("one durable write each"))
 }
@@ -128,15 +128,6 @@ async fn sign_in(engine: &Engine, request: &str) -> Outcome {
     let open = Open::Session(SessionKind::Cookie);
     black_box(engine.sign_in_with_device_key(request, open, None).await?);
     Ok(())
-}
-
-fn verify_on_two(requests: &[Signed]) -> Outcome {
-    let (first, second) = requests.split_at(requests.len() / 2);
-    std::thread::scope(|scope| {
-        let beside = scope.spawn(|| second.iter().try_for_each(Signed::verify));
-        first.iter().try_for_each(Signed::verify)?;
-        beside.join().map_err(|_| "a thread of the benchmark panicked")?
-    })
 }
 
 /// Somebody's device.
