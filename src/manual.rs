@@ -3,6 +3,9 @@
 #[doc = include_str!("manual/architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("manual/attacks.md")]
+pub mod attacks {}
+
 #[doc = include_str!("manual/canaries.md")]
 pub mod canaries {}
 

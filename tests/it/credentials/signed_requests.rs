@@ -175,7 +175,7 @@ fn negated(s: [u8; 32]) -> [u8; 32] {
 }
 
 #[test]
-fn attack_3_4_and_5_a_key_that_is_not_public_is_refused() {
+fn attacks_3_4_and_5_a_key_that_is_not_public_is_refused() {
     for device in Device::all() {
         let oct = device.with_header("jwk", json!({"kty": "oct", "k": "AAAA", "kid": "device-1"}));
         assert_eq!(parse(&oct), Err(RequestError::Malformed));
