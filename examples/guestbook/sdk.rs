@@ -74,10 +74,11 @@ const PAGE: &str = "<p>Here the browser itself talks to the engine, through <cod
 <div><dt>Kind of user</dt><dd id=\"kind\">…</dd></div>
 <div><dt><code>sub</code></dt><dd id=\"sub\">…</dd></div>
 </dl>
-<fieldset id=\"session-type\">
+<fieldset id=\"session-type\" aria-describedby=\"session-type-hint\">
 <legend>Session type</legend>
 <label><input type=\"radio\" name=\"session-type\" value=\"refresh_token\"> refresh token</label>
 <label><input type=\"radio\" name=\"session-type\" value=\"cookie\"> cookie</label>
+<p id=\"session-type-hint\" class=\"hint\">To be changed while nobody is signed in.</p>
 </fieldset>
 </section>
 <div class=\"stream\">
@@ -88,9 +89,9 @@ const PAGE: &str = "<p>Here the browser itself talks to the engine, through <cod
 <button id=\"log-out\" type=\"button\" class=\"quiet\">Log out</button>
 </div>
 <div id=\"last-warning\" class=\"card\" role=\"group\" aria-labelledby=\"warning\" hidden>
-<p id=\"warning\">You are a guest. If you log out, nothing can let you back in as this one.</p>
+<p id=\"warning\"></p>
 <div class=\"controls\">
-<button id=\"log-out-all-the-same\" type=\"button\" class=\"quiet\">Log out all the same</button>
+<button id=\"leave\" type=\"button\" class=\"quiet\"></button>
 <button id=\"stay\" type=\"button\">Stay</button>
 </div>
 </div>

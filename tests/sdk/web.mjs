@@ -446,6 +446,81 @@ async function twoTabs(browser, sessionType, title) {
   });
 }
 
+/** The guestbook's own page, as people use it: choosing the other session type cost a guest its only token, and so
+ * did logging in; and after every action the keyboard was at the top of the page again. */
+async function ownPage(browser) {
+  await suite.scenario("web, the page /sdk", async (step) => {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(timeLeft());
+    suite.onFailure = (name) => screenshots(context, name);
+    const page = await context.newPage();
+    const button = (name) => page.getByRole("button", { name, exact: true });
+    const radio = (name) => page.getByRole("radio", { name, exact: true });
+    const focused = () => page.evaluate(() => document.activeElement.id);
+    const storedToken = () => page.evaluate((key) => localStorage.getItem(key), REFRESH_TOKEN_KEY);
+    const says = (text) => page.getByRole("status").filter({ hasText: text }).waitFor();
+
+    await step("a session type can be chosen by whoever is nobody yet", async () => {
+      await page.goto(`${origin}/sdk`);
+      await page.locator("#state", { hasText: "not signed in" }).waitFor();
+      check(await radio("refresh token").isEnabled(), "the session type cannot be chosen");
+    });
+
+    const token = await step("a guest signs up, and the keyboard stays on the button", async () => {
+      await button("Continue as guest").click();
+      await says("You are a guest.");
+      await page.waitForFunction(() => document.activeElement.id === "guest");
+      return storedToken();
+    });
+
+    await step("a guest cannot change the session type", async () => {
+      check(token, "the guest has no refresh token");
+      for (const name of ["cookie", "refresh token"]) {
+        check(await radio(name).isDisabled(), `${name} can be chosen`);
+      }
+      equal(await storedToken(), token, "stored refresh token");
+    });
+
+    await step("a tab from before cannot change it either", async () => {
+      const old = await context.newPage();
+      // It looked when nobody was signed in.
+      await old.addInitScript((key) => {
+        const stored = localStorage.getItem(key);
+        localStorage.removeItem(key);
+        addEventListener("signed-in-elsewhere", () => localStorage.setItem(key, stored));
+      }, REFRESH_TOKEN_KEY);
+      await old.goto(`${origin}/sdk`);
+      await old.locator("#state", { hasText: "not signed in" }).waitFor();
+      await old.evaluate(() => dispatchEvent(new Event("signed-in-elsewhere")));
+      await old.getByRole("radio", { name: "cookie", exact: true }).click();
+      await old.getByRole("alert").filter({ hasText: "You are signed in" }).waitFor();
+      await old.close();
+      equal(await storedToken(), token, "stored refresh token");
+    });
+
+    for (const name of ["Log in", "Log out"]) {
+      await step(`${name} asks a guest first`, async () => {
+        await button(name).click();
+        await button(`${name} all the same`).waitFor();
+        equal(await focused(), "stay", "focused");
+        await button("Stay").click();
+        await button(`${name} all the same`).waitFor({ state: "hidden" });
+        equal([new URL(page.url()).pathname, await storedToken()], ["/sdk", token], "page and stored refresh token");
+      });
+    }
+
+    await step("whoever insists logs out, and may choose again", async () => {
+      await button("Log out").click();
+      await button("Log out all the same").click();
+      await says("Logged out.");
+      await page.locator("#state", { hasText: "not signed in" }).waitFor();
+      equal([await storedToken(), await focused()], [null, "guest"], "stored refresh token and focused");
+      check(await radio("cookie").isEnabled(), "the session type cannot be chosen");
+    });
+    await context.close();
+  });
+}
+
 await suite.scenario("web", async (step) => {
   const endpoints = await step("discovery names endpoints of the server's own origin", () =>
     Endpoints.discover(origin),
@@ -457,6 +532,7 @@ await suite.scenario("web", async (step) => {
   await cookieMode(endpoints, browser);
   await twoTabs(browser, "refresh_token", "web, two tabs in token mode");
   await twoTabs(browser, "cookie", "web, two tabs in cookie mode");
+  await ownPage(browser);
   await browser.close();
 });
 suite.finish();
