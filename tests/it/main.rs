@@ -8,6 +8,7 @@
 
 mod attacks;
 mod axum;
+mod boundaries;
 mod corpus;
 mod crash;
 mod credentials;
