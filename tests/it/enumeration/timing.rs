@@ -88,10 +88,14 @@ pub(crate) fn refused_sign_ins(seed: u64, until: Instant) -> Vec<Reading> {
         for (other, measured) in OTHERS.iter().zip(&measured) {
             let apart = measured.apart();
             let Apart { nanoseconds, t } = apart;
+            if t < MOST_T {
+                write!(told, "{other} not told apart (t {t:.1}), ").unwrap();
+                continue;
+            }
             write!(told, "{other} {nanoseconds:.0} ns (t {t:.1}), ").unwrap();
             match cost {
                 Cost::Cheap => assert!(nanoseconds < MOST_NANOSECONDS, "{name} {other}: {apart:?}"),
-                Cost::Default => assert!(t < MOST_T, "{name} {other}: {apart:?}"),
+                Cost::Default => panic!("{name} {other}: {apart:?}"),
             }
         }
         let count = measured.iter().map(Measured::count).min().unwrap();
@@ -171,8 +175,9 @@ fn a_difference_is_found_where_there_is_one() {
 
 const OTHERS: [&str; 4] = [REGULAR, DISABLED, PROVEN, DELETED];
 const PERCENTILES: [usize; 6] = [100, 99, 95, 90, 75, 50];
-/// What dudect holds for a sign that there is a difference.
+/// What is taken for a sign that there is a difference.
 const MOST_T: f64 = 4.5;
+/// How far the rest of the work may be apart: a hash takes some thousand times as long.
 const MOST_NANOSECONDS: f64 = 5000.0;
 /// Measurements between two looks at the clock.
 const PORTION: usize = 32;
