@@ -119,9 +119,9 @@ impl IntoResponse for Page {
     }
 }
 
-/// What has gone wrong.
+/// What has gone wrong. A page has one alert, and the field at fault says that it is described there.
 pub(crate) fn alert(text: &str) -> String {
-    format!("<p class=\"note bad\" role=\"alert\">{}</p>\n", Text(text))
+    format!("<p id=\"alert\" class=\"note bad\" role=\"alert\">{}</p>\n", Text(text))
 }
 
 /// What has gone well.

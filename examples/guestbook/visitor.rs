@@ -10,6 +10,7 @@ use axum::response::AppendHeaders;
 use guestpass::axum::Peer;
 use guestpass::model::{SessionKind, UserId};
 use guestpass::{Caller, Error, Open, Rejection};
+use serde::Deserialize;
 
 use crate::person::Look;
 use crate::site::Site;
@@ -56,19 +57,60 @@ impl Visitor {
         Ok(Some(Look::of(user, &site.data().preferences(user).await?)))
     }
 
-    /// The user to do something as. Somebody new becomes a guest; somebody whose session is over only
-    /// if it is `asked_for`.
+    /// The visitor as who sends a form. Whoever it was shown to, and who is nobody by now, has logged out
+    /// in another tab.
+    pub(crate) fn sending(self, form: &ShownTo) -> Self {
+        match (self, &form.shown_to) {
+            (Self::New, Some(sub)) if !sub.is_empty() => Self::Former,
+            (visitor, _) => visitor,
+        }
+    }
+
+    /// Lets pass whoever the form was shown to; somebody whose session is over only if the form says
+    /// that they go on as a new guest.
+    pub(crate) fn expect_sender_of(&self, form: &ShownTo) -> Result<(), NoActor> {
+        match (self, &form.shown_to) {
+            (Self::Known(caller), Some(sub)) if *sub != caller.user.id.to_string() => {
+                Err(NoActor::SomebodyElse)
+            }
+            (Self::Former, _) if form.anew.is_none() => Err(NoActor::SessionOver),
+            (Self::New | Self::Known(_) | Self::Former, _) => Ok(()),
+        }
+    }
+
+    /// The user to do something as. Whoever is none becomes a guest.
     pub(crate) async fn actor(
         &self,
         site: &Site,
         address: Option<IpAddr>,
-        asked_for: bool,
     ) -> Result<Actor, NoActor> {
         match self {
             Self::Known(caller) => Ok(Actor { user: caller.user.id, cookies: Vec::new() }),
-            Self::Former if !asked_for => Err(NoActor::SessionOver),
             Self::New | Self::Former => Actor::new_guest(site, address).await,
         }
+    }
+}
+
+/// Whom a form was shown to, as it says itself in hidden fields. Tabs share their cookies: who logs out or
+/// in in one of them would write under another name in the next, which still shows the old one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ShownTo {
+    /// The `sub`; empty if the form was shown to nobody known.
+    shown_to: Option<String>,
+    /// Whether to go on as a new guest if the session is over.
+    anew: Option<String>,
+}
+
+impl ShownTo {
+    /// The hidden fields of a form that is shown to `visitor`.
+    pub(crate) fn fields(visitor: &Visitor) -> String {
+        let sub = visitor.user().map(|user| user.to_string()).unwrap_or_default();
+        let anew = match visitor {
+            Visitor::Former => "<input type=\"hidden\" name=\"anew\" value=\"yes\">\n",
+            Visitor::New | Visitor::Known(_) => "",
+        };
+        format!("<input type=\"hidden\" name=\"shown_to\" value=\"{sub}\">\n{anew}")
     }
 }
 
@@ -107,6 +149,8 @@ impl Actor {
 pub(crate) enum NoActor {
     /// The session is over.
     SessionOver,
+    /// The form was shown to somebody else.
+    SomebodyElse,
     /// Too many guests came from this address.
     TooMany,
     /// The operator lets nobody in as a guest.
@@ -120,6 +164,7 @@ impl NoActor {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::SessionOver => StatusCode::UNAUTHORIZED,
+            Self::SomebodyElse => StatusCode::CONFLICT,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::NoGuests => StatusCode::FORBIDDEN,
             Self::Trouble(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -133,6 +178,10 @@ impl NoActor {
                 Ok("Your session is over. Log in to go on as who you were, or send \
                                      this again as a new guest.")
             }
+            Self::SomebodyElse => Ok(
+                "You are somebody else here by now, perhaps because of another tab. See who, and \
+                    send this again to go on as that one.",
+            ),
             Self::TooMany => Ok(TOO_MANY),
             Self::NoGuests => Ok("Guests cannot take part at the moment. Log in first."),
             Self::Trouble(trouble) => Err(trouble),

@@ -11,7 +11,7 @@ use crate::page::{self, Page, Text, mark};
 use crate::site::Site;
 use crate::text::{Message, ago};
 use crate::trouble::Trouble;
-use crate::visitor::{ClientAddress, Visitor};
+use crate::visitor::{ClientAddress, ShownTo, Visitor};
 use crate::you;
 
 #[derive(Debug, Default, Deserialize)]
@@ -27,8 +27,8 @@ pub(crate) struct Place {
 #[serde(default)]
 pub(crate) struct Draft {
     message: String,
-    /// Whether to go on as a new guest if the session is over.
-    anew: Option<String>,
+    #[serde(flatten)]
+    shown_to: ShownTo,
 }
 
 /// Shows the wall.
@@ -49,6 +49,11 @@ pub(crate) async fn post(
     ClientAddress(address): ClientAddress,
     Form(draft): Form<Draft>,
 ) -> Result<Response, Trouble> {
+    let visitor = visitor.sending(&draft.shown_to);
+    if let Err(no_actor) = visitor.expect_sender_of(&draft.shown_to) {
+        let status = no_actor.status();
+        return refuse(&site, &visitor, &draft, status, no_actor.advice()?).await;
+    }
     let message = match Message::parse(&draft.message) {
         Ok(message) => message,
         Err(error) => {
@@ -56,7 +61,7 @@ pub(crate) async fn post(
             return refuse(&site, &visitor, &draft, status, &error.to_string()).await;
         }
     };
-    let actor = match visitor.actor(&site, address, draft.anew.is_some()).await {
+    let actor = match visitor.actor(&site, address).await {
         Ok(actor) => actor,
         Err(no_actor) => {
             let status = no_actor.status();
@@ -110,30 +115,25 @@ async fn wall(
 
 fn composer(visitor: &Visitor, draft: &Draft, problem: Option<&str>) -> String {
     let (alert, invalid, described) = match problem {
-        Some(problem) => (
-            format!("<p id=\"problem\" class=\"note bad\" role=\"alert\">{}</p>\n", Text(problem)),
-            " aria-invalid=\"true\"",
-            "problem limit",
-        ),
+        Some(problem) => (page::alert(problem), " aria-invalid=\"true\"", "alert limit"),
         None => (String::new(), "", "limit"),
     };
-    let (anew, button) = match visitor {
-        Visitor::Former => {
-            ("<input type=\"hidden\" name=\"anew\" value=\"yes\">\n", "Post as a new guest")
-        }
-        Visitor::New | Visitor::Known(_) => ("", "Post"),
+    let button = match visitor {
+        Visitor::Former => "Post as a new guest",
+        Visitor::New | Visitor::Known(_) => "Post",
     };
     format!(
         "<form class=\"card composer\" method=\"post\" action=\"/\">
 {alert}<label for=\"message\">Message</label>
 <textarea id=\"message\" name=\"message\" rows=\"3\" dir=\"auto\" autocomplete=\"off\" \
          aria-describedby=\"{described}\"{invalid}>\n{text}</textarea>
-{anew}<div class=\"row\"><p id=\"limit\" class=\"hint\">Up to {limit} characters; everybody can read \
+{shown_to}<div class=\"row\"><p id=\"limit\" class=\"hint\">Up to {limit} characters; everybody can read \
          them.</p>
 <button>{button}</button></div>
 </form>
 ",
         text = Text(&draft.message),
+        shown_to = ShownTo::fields(visitor),
         limit = Message::MAX_CHARACTERS,
     )
 }

@@ -106,6 +106,58 @@ fn nobody_becomes_a_new_guest_by_a_session_that_is_over() {
     assert_ne!(sub(&mut other_window), sub(&mut browser));
 }
 
+/// Whoever logged out in one tab and posted in another, which still showed the account, wrote as somebody
+/// new without a word.
+#[test]
+fn a_form_that_was_shown_to_somebody_else_is_not_taken() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = post(&mut browser, "as ada").form("/");
+    let preferences = browser.open("/preferences").form("/preferences");
+    let page = begin_sign_up(&mut browser);
+    let page = enter(&mut browser, &page, "ada@example.com", PASSWORD);
+    browser.submit(&form, &[("message", "still as ada")]);
+    browser.submit(&page.form("/log-out"), &[]);
+
+    let page = browser.submit(&form, &[("message", "and more")]);
+    assert_eq!(page.status, 401);
+    assert!(page.alert().unwrap().starts_with("Your session is over."), "{page:?}");
+    assert!(page.body.contains("and more</textarea>"), "{page:?}");
+    assert_eq!(page.messages(), ["still as ada", "as ada"]);
+    let refused = browser.submit(&preferences, &[("display_name", "Ada"), ("colour", "")]);
+    assert_eq!(refused.status, 401);
+    assert!(refused.body.contains("value=\"Ada\""), "{refused:?}");
+    assert!(!browser.has_cookies(), "nobody is a guest by what was refused");
+    let page = browser.submit(&page.form("/"), &[("message", "as a guest")]);
+    assert_eq!(page.own_messages(), ["as a guest"]);
+
+    let page = browser.submit(&form, &[("message", "and more")]);
+    assert_eq!(page.status, 409);
+    assert!(page.alert().unwrap().starts_with("You are somebody else here"), "{page:?}");
+    assert!(page.body.contains("and more</textarea>"), "{page:?}");
+    let refused = browser.submit(&preferences, &[("display_name", "Ada"), ("colour", "")]);
+    assert_eq!((refused.status, refused.alert()), (409, page.alert()));
+    let page = browser.submit(&page.form("/"), &[("message", "as a guest")]);
+    assert_eq!(page.own_messages(), ["as a guest", "as a guest"]);
+}
+
+#[test]
+fn a_name_that_does_not_fit_is_where_the_keyboard_starts() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = browser.open("/preferences").form("/preferences");
+    let page = browser.submit(&form, &[("display_name", &"é".repeat(41)), ("colour", "")]);
+    assert_eq!(page.status, 422);
+    let (_, field) = page.body.split_once("<input id=\"display_name\"").unwrap();
+    let field = field.split('>').next().unwrap();
+    for part in ["aria-invalid=\"true\"", "aria-describedby=\"alert name-hint\"", " autofocus"] {
+        assert!(field.contains(part), "{part}: {page:?}");
+    }
+    assert!(page.body.contains("<p id=\"alert\""), "{page:?}");
+}
+
 #[test]
 fn too_many_guests_from_one_address_are_asked_to_wait() {
     let folder = Folder::new();
