@@ -131,8 +131,7 @@ impl Engine {
     /// Lowers the fence of an anonymous user that has no session left.
     async fn lower_fence(&self, user: UserId, now: Timestamp) -> Result<(), Error> {
         let Some(user) = self.backend().users().user(user).await? else { return Ok(()) };
-        let has_fence = user.is_anonymous() && user.ends_at.is_some_and(|ends_at| now < ends_at);
-        if !has_fence {
+        if user.ends_at.is_none() {
             return Ok(());
         }
         let left = self.backend().sessions().of_user(user.id, user.epoch, None, 1).await?;
@@ -140,7 +139,7 @@ impl Engine {
             return Ok(());
         }
         match self.decide(user.id, |account| Ok(status::lower_fence(account, now)?)).await {
-            // Promoted, merged or deleted meanwhile: there is no fence any more.
+            // It has passed, or the user was promoted, merged or deleted meanwhile and has none any more.
             Ok(_) | Err(Error::Rejected(_)) => Ok(()),
             Err(error) => Err(error),
         }
