@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use guestpass::credential::Keyring;
 use tempfile::TempDir;
 
+use crate::support::scratch_directory;
+
 /// A directory whose syncs cost little: what a test kills is the process, not the machine.
 pub(crate) struct Scratch {
     directory: PathBuf,
@@ -29,9 +31,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-        let parent = parent.unwrap();
+        let parent = scratch_directory();
         let directory = parent.path().join("data");
         fs::create_dir(&directory).unwrap();
         Self { directory, _parent: parent }

@@ -3,3 +3,4 @@
 
 mod entropy;
 mod every_call;
+mod panics;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use guestpass::{Error, Rejection};
 
-pub(crate) use backends::{Place, on_every_backend, on_every_backend_with};
+pub(crate) use backends::{Place, on_every_backend, on_every_backend_with, scratch_directory};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
 pub(crate) use interleave::{

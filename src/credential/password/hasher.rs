@@ -77,7 +77,8 @@ impl PasswordHasher {
             let queue = Arc::clone(&pool.queue);
             thread::Builder::new().name("guestpass-hash".to_owned()).spawn(move || {
                 while let Some(job) = queue.pop() {
-                    job.run();
+                    // Answering wakes the caller, whose runtime may panic at that. Others wait here too.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
                 }
             })?;
         }

@@ -144,7 +144,8 @@ impl Worker {
                 self.connection = None;
             }
             for job in group {
-                job.answer(fault.as_ref());
+                // Answering wakes the caller, whose runtime may panic at that. Others wait here too.
+                let _ = catch_unwind(AssertUnwindSafe(|| job.answer(fault.as_ref())));
             }
             #[cfg(canary)]
             if let Some(connection) = &self.connection {

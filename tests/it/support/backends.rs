@@ -71,16 +71,23 @@ impl Place {
     }
 }
 
+/// A directory whose syncs cost little, for what need not survive the machine.
+pub(crate) fn scratch_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let directory = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    directory.unwrap()
+}
+
 /// A new file that need not survive the machine.
 fn sqlite() -> (SqliteBackend, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch_directory();
     (sqlite_in(directory.path()), directory)
 }
 
 fn sqlite_in(directory: &Path) -> SqliteBackend {
     let mut options = SqliteBackend::options();
     options.durability = Durability::Normal;
-    options.open(directory.join("guestpass.db")).unwrap()
+    options.open(directory.join(DATABASE)).unwrap()
 }
 
 /// Runs `test` in a new world on every backend; a failure names the backend.
@@ -95,6 +102,9 @@ pub(crate) fn on_every_backend_with(policy: impl Fn(&mut Policy), test: impl Fn(
         test(World::with(place, &policy));
     }
 }
+
+/// What the file of a backend is called.
+pub(super) const DATABASE: &str = "guestpass.db";
 
 struct Named(Place);
 

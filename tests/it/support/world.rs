@@ -1,12 +1,13 @@
 //! An engine with a clock that stands still, and short ways to what tests need.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use guestpass::credential::{Action, Argon2Params, HasherOptions, Keyring, SessionToken};
 use guestpass::model::{
-    Account, ClientId, Clock, Event, EventCursor, EventKind, IdentityKey, LoginId, LoginIdType,
-    ManualClock, ProvenIdentity, Session, SessionKind, Timestamp, User, UserId,
+    Account, ClientId, Clock, Entropy, Event, EventCursor, EventKind, IdentityKey, LoginId,
+    LoginIdType, ManualClock, ProvenIdentity, Session, SessionKind, Timestamp, User, UserId,
 };
 use guestpass::rules::{ApplicationType, ClientPolicy};
 use guestpass::store::{Backend, Lookup};
@@ -16,6 +17,7 @@ use guestpass::{
 };
 use tempfile::TempDir;
 
+use super::backends::DATABASE;
 use super::{Counting, Device, Place, Script, run};
 
 /// An engine over a backend, and everything that it is made of.
@@ -29,7 +31,7 @@ pub(crate) struct World {
     pub(crate) script: Script,
     pub(crate) backend: Arc<dyn Backend>,
     keyring: Keyring,
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 /// Somebody who was let in, with the token of the session.
@@ -64,7 +66,7 @@ impl World {
         let keyring = Keyring::ephemeral(&entropy).unwrap();
         let world = Self::over(backend, keyring, entropy, change);
         let other = again.map(|again| world.engine_over(&again));
-        Self { other, script, _directory: directory, ..world }
+        Self { other, script, directory, ..world }
     }
 
     /// A world over what is there already.
@@ -79,7 +81,7 @@ impl World {
         change(&mut policy);
         let engine = engine(&backend, &keyring, policy, &clock, &entropy, HASHER);
         let script = Script::default();
-        Self { engine, other: None, clock, entropy, script, backend, keyring, _directory: None }
+        Self { engine, other: None, clock, entropy, script, backend, keyring, directory: None }
     }
 
     /// Another engine, over what else has the same file open.
@@ -104,6 +106,17 @@ impl World {
         engine(&self.backend, &self.keyring, policy, &self.clock, &self.entropy, HASHER)
     }
 
+    /// Another engine over the same backend that tells the time and draws random bytes in other ways.
+    pub(crate) fn engine_with_parts(&self, clock: impl Clock, entropy: impl Entropy) -> Engine {
+        let policy = self.engine.policy().clone();
+        Engine::builder(Arc::clone(&self.backend), self.keyring.clone(), policy)
+            .clock(clock)
+            .entropy(entropy)
+            .hasher(HASHER)
+            .build()
+            .unwrap()
+    }
+
     /// Another engine over the same backend that makes other hashes.
     pub(crate) fn engine_hashing(&self, params: Argon2Params) -> Engine {
         let policy = self.engine.policy().clone();
@@ -117,6 +130,11 @@ impl World {
         let policy = self.engine.policy().clone();
         let options = HasherOptions { queue: 0, ..HASHER };
         engine(&self.backend, &self.keyring, policy, &self.clock, &self.entropy, options)
+    }
+
+    /// The file that the backend is in, if it is in one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(|directory| directory.path().join(DATABASE))
     }
 
     pub(crate) fn advance(&self, by: Duration) {
