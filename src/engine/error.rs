@@ -21,7 +21,8 @@ pub enum Error {
     /// A store failed. The operation may or may not have happened; asking again is safe.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No random bytes could be drawn. Nothing happened.
+    /// No random bytes could be drawn. Nothing was issued, and at most it was noted that a session was used
+    /// or that an identity was proven.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// Hashing a password or sealing a token failed. Nothing happened.

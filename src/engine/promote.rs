@@ -38,7 +38,8 @@ impl Engine {
     /// - [`Error::Busy`] if too many passwords wait to be hashed;
     /// - [`Error::Contended`], [`Error::Store`], [`Error::Entropy`], [`Error::Credential`].
     ///
-    /// After an error nothing has changed but for a spent challenge, unless it is [`Error::Store`].
+    /// After an error nothing has changed but for a spent challenge, and that a proof of the identity by the
+    /// host was noted with its owner; unless it is [`Error::Store`].
     ///
     /// # Cancellation
     ///

@@ -90,9 +90,10 @@ impl Engine {
     ///
     /// The session may have ended.
     pub async fn sign_out_session(&self, user: UserId, session: SessionId) -> Result<bool, Error> {
+        self.lower_fence(user, LastSession::Is(session), self.now()).await?;
         let removed = self.backend().sessions().remove_by_id(user, session).await?;
         if removed {
-            self.lower_fence(user, self.now()).await?;
+            self.lower_fence(user, LastSession::Gone, self.now()).await?;
         }
         Ok(removed)
     }
@@ -121,21 +122,34 @@ impl Engine {
         let Some(session) = self.backend().sessions().session(digest).await? else {
             return Ok(false);
         };
+        // First, because who is told of a failure asks again with a session that may be gone by then. And
+        // afterwards, because two sessions that end at once both find the other.
+        self.lower_fence(session.user, LastSession::Is(session.id), self.now()).await?;
         let removed = self.backend().sessions().remove(digest).await?;
         if removed {
-            self.lower_fence(session.user, self.now()).await?;
+            self.lower_fence(session.user, LastSession::Gone, self.now()).await?;
         }
         Ok(removed)
     }
 
-    /// Lowers the fence of an anonymous user that has no session left.
-    async fn lower_fence(&self, user: UserId, now: Timestamp) -> Result<(), Error> {
+    /// Lowers the fence of an anonymous user who has no session left but, perhaps, the last one.
+    async fn lower_fence(
+        &self,
+        user: UserId,
+        last: LastSession,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let Some(user) = self.backend().users().user(user).await? else { return Ok(()) };
         if user.ends_at.is_none() {
             return Ok(());
         }
-        let left = self.backend().sessions().of_user(user.id, user.epoch, None, 1).await?;
-        if !left.is_empty() {
+        let left = self.backend().sessions().of_user(user.id, user.epoch, None, 2).await?;
+        let is_over = match (last, &left[..]) {
+            (LastSession::Gone, []) => true,
+            (LastSession::Is(ending), [only]) => only.id == ending,
+            (LastSession::Gone | LastSession::Is(_), _) => false,
+        };
+        if !is_over {
             return Ok(());
         }
         match self.decide(user.id, |account| Ok(status::lower_fence(account, now)?)).await {
@@ -225,6 +239,15 @@ impl Engine {
         }
         Err(Error::Contended)
     }
+}
+
+/// The last session of a user.
+#[derive(Clone, Copy, Debug)]
+enum LastSession {
+    /// It was ended.
+    Gone,
+    /// It is about to be ended, if it is this one.
+    Is(SessionId),
 }
 
 /// Most portions of sessions that one operation looks through.

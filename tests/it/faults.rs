@@ -1,6 +1,11 @@
 //! Store calls that fail, before or after their effect: users stay whole, nothing is issued that should
 //! not be, and asking again converges.
 
+mod awaits;
+mod cast;
+pub(crate) mod clock;
 mod entropy;
-mod every_call;
+pub(crate) mod every_call;
+mod methods;
 mod panics;
+pub(crate) mod repeats;

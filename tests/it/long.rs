@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, crash, enumeration, jose, load, lost_replies, properties, races};
+use crate::{corpus, crash, enumeration, faults, jose, load, lost_replies, properties, races};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -88,6 +88,21 @@ const DRILLS: &[Drill] = &[
         name: "all orders",
         unit: "orders of the store calls of operations that were drawn, until there was no other",
         run: races::drill::every_order,
+    },
+    Drill {
+        name: "pairs of faults",
+        unit: "store calls that failed in one try or the next, with nobody half promoted",
+        run: faults::every_call::random_pairs_of_faults,
+    },
+    Drill {
+        name: "clock jumps",
+        unit: "jumps of the clock between two store calls",
+        run: faults::clock::random_jumps,
+    },
+    Drill {
+        name: "repeated bytes",
+        unit: "draws from which on random bytes came again",
+        run: faults::repeats::random_repeats,
     },
 ];
 

@@ -11,7 +11,6 @@ pub(crate) mod scene;
 mod stage;
 
 pub(crate) use act::Act;
-pub(crate) use outcome::Outcome;
 use race::Race;
 use stage::Stage;
 

@@ -100,6 +100,15 @@ impl<'a> Race<'a> {
         if has(Act::SweepLater) {
             self.blur_what_moves_the_clock(&mut outcome);
         }
+        // A guest who signs out for good has no time left before its last session goes. Who uses that in
+        // between is told so; either way it is over.
+        if has(Act::SignOutRival) {
+            for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
+                if *act == Act::AccessRival && answer == "session_expired" {
+                    "session_unknown".clone_into(answer);
+                }
+            }
+        }
         let is_apart = match self.stage.place {
             Place::Pair | Place::SqliteUsers => true,
             Place::Memory | Place::Sqlite | Place::TwoEngines => false,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use guestpass::credential::Action;
 use guestpass::engine::FlowStart;
 use guestpass::model::{EventCursor, ProvenIdentity, Timestamp};
-use guestpass::rules::OnConflict;
 use guestpass::{Credential, Engine, Error, Guest, SignedIn};
 
 use super::act::{Act, Takes, Touched};
 use super::stage::{ONE, Stage};
 use crate::support::{
-    Device, Held, PASSWORD, Place, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email,
-    password, refresh, run, seconds,
+    Device, Held, PASSWORD, REDIRECT_URI, VERIFIER, World, app, code_for, cookie, email, password,
+    refresh, run, seconds,
 };
 
 /// A guest with a device key, a guest without one, and the owner of a login ID, as far as the acts have to
@@ -66,12 +65,7 @@ pub(crate) struct Answer {
 }
 
 impl Scene {
-    /// The scene, in a world of its own, in which the sides do these acts.
-    pub(crate) fn new(place: Place, acts: impl AsRef<[Act]>) -> Self {
-        Self::on(&Stage::new(place, OnConflict::Login), acts.as_ref())
-    }
-
-    /// The same on a stage.
+    /// The scene, on a stage, in which the sides do these acts.
     pub(crate) fn on(stage: &Stage, acts: &[Act]) -> Self {
         let number = stage.next_scene();
         let world = Arc::clone(&stage.world);

@@ -1,46 +1,97 @@
 //! Random bytes that are the same in every run.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use guestpass::model::{Entropy, EntropyError};
 
 /// Counts, and scatters the count over the bytes, so that no two draws are equal. Clones go on
 /// together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counting {
-    drawn: Arc<AtomicU64>,
-    left: Arc<AtomicU64>,
-    is_dry: Arc<AtomicU64>,
+pub(crate) struct Counting(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How far it has counted.
+    count: u64,
+    /// Draws since the fault was last set.
+    draws: u64,
+    fault: Fault,
+}
+
+/// What becomes of draws from one on.
+#[derive(Clone, Copy, Debug, Default)]
+enum Fault {
+    #[default]
+    None,
+    Dry(u64),
+    Same(u64),
+    Again {
+        at: u64,
+        from: u64,
+    },
 }
 
 impl Counting {
     /// Counts from `first` on: what a process draws that goes on where another has died.
     pub(crate) fn from(first: u64) -> Self {
-        Self { drawn: Arc::new(AtomicU64::new(first)), ..Self::default() }
+        Self(Arc::new(Mutex::new(State { count: first, ..State::default() })))
     }
 
     /// Lets `draws` more succeed, and none after them.
     pub(crate) fn dry_up_after(&self, draws: u64) {
-        self.left.store(draws, Ordering::SeqCst);
-        self.is_dry.store(1, Ordering::SeqCst);
+        self.set(Fault::Dry(draws));
+    }
+
+    /// Lets `draws` more differ, and gives the same bytes after them.
+    pub(crate) fn stop_after(&self, draws: u64) {
+        self.set(Fault::Same(draws));
+    }
+
+    /// After `draws` more, gives once more what was drawn since it had counted to `from`.
+    pub(crate) fn begin_again_after(&self, draws: u64, from: u64) {
+        self.set(Fault::Again { at: draws, from });
     }
 
     /// Lets all succeed again.
     pub(crate) fn flow(&self) {
-        self.is_dry.store(0, Ordering::SeqCst);
+        self.set(Fault::None);
+    }
+
+    /// How far it has counted.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.lock().unwrap().count
+    }
+
+    /// How many draws there were since it was last told what to do.
+    pub(crate) fn draws(&self) -> u64 {
+        self.0.lock().unwrap().draws
+    }
+
+    fn set(&self, fault: Fault) {
+        let mut state = self.0.lock().unwrap();
+        (state.fault, state.draws) = (fault, 0);
     }
 }
 
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        if self.is_dry.load(Ordering::SeqCst) == 1 {
-            let left = self.left.load(Ordering::SeqCst);
-            self.left.store(left.checked_sub(1).ok_or(EntropyError)?, Ordering::SeqCst);
+        let mut state = self.0.lock().unwrap();
+        let draw = state.draws;
+        state.draws += 1;
+        let count = state.count;
+        match state.fault {
+            Fault::Dry(after) if after <= draw => return Err(EntropyError),
+            Fault::Again { at, from } if at == draw => state.count = from,
+            Fault::None | Fault::Dry(_) | Fault::Same(_) | Fault::Again { .. } => {}
         }
         for chunk in bytes.chunks_mut(8) {
-            let word = scatter(self.drawn.fetch_add(1, Ordering::SeqCst)).to_be_bytes();
+            let word = scatter(state.count).to_be_bytes();
+            state.count += 1;
             chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        match state.fault {
+            Fault::Same(after) if after <= draw => state.count = count,
+            Fault::None | Fault::Dry(_) | Fault::Same(_) | Fault::Again { .. } => {}
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use guestpass::model::{
-    Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Session, SessionId, Timestamp,
-    TokenDigest, User, UserId,
+    Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, ManualClock, Session,
+    SessionId, Timestamp, TokenDigest, User, UserId,
 };
 use guestpass::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, Nonce, SessionStore,
@@ -26,12 +26,13 @@ struct State {
     calls: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Mode {
     #[default]
     Rest,
     Step,
     Fail(Fault, u32),
+    Jump(u32, ManualClock, Timestamp),
 }
 
 /// How the calls of a store fail.
@@ -61,6 +62,11 @@ impl Script {
         self.set(Mode::Fail(fault, number));
     }
 
+    /// When the call with this number begins, the clock is set.
+    pub(crate) fn jump(&self, number: u32, clock: &ManualClock, to: Timestamp) {
+        self.set(Mode::Jump(number, clock.clone(), to));
+    }
+
     /// How many calls there were since the script was last set.
     pub(crate) fn calls(&self) -> u32 {
         self.0.lock().unwrap().calls
@@ -75,15 +81,21 @@ impl Script {
         let mut state = self.0.lock().unwrap();
         let number = state.calls;
         state.calls += 1;
-        match state.mode {
+        match &state.mode {
             Mode::Rest => (false, None),
             Mode::Step => (true, None),
             Mode::Fail(fault, at) => {
                 let is_hit = match fault {
-                    Fault::Before | Fault::After => number == at,
-                    Fault::Onwards => at <= number,
+                    Fault::Before | Fault::After => number == *at,
+                    Fault::Onwards => *at <= number,
                 };
-                (false, is_hit.then_some(fault))
+                (false, is_hit.then_some(*fault))
+            }
+            Mode::Jump(at, clock, to) => {
+                if number == *at {
+                    clock.set(*to);
+                }
+                (false, None)
             }
         }
     }
