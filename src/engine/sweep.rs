@@ -33,7 +33,8 @@ impl Engine {
             self.backend().sessions().shorten(user, epoch, until, limit).await?;
         }
         let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
-        has_more |= 0 < sessions_and_nonces && limit <= sessions_and_nonces;
+        // A store may do less at a time, so that also a small portion may not have been the last.
+        has_more |= 0 < sessions_and_nonces;
         let mut swept = Swept { sessions_and_nonces, guests: 0, left: 0, has_more: false };
         let ended = self.backend().users().ended(now, limit).await?;
         let is_followed = is_full(ended.len());
@@ -61,8 +62,7 @@ impl Engine {
 }
 
 impl Swept {
-    /// Whether a portion was full, so that another call right away may find more to remove. It comes to an
-    /// end: what was [`left`](Self::left) does not count, which needs time, or the operator.
+    /// Whether another call right away may find more to remove. It comes to an end: what was [`left`](Self::left) does not count, which needs time, or the operator.
     pub fn has_more(&self) -> bool {
         self.has_more
     }
