@@ -144,6 +144,9 @@ impl Database {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         self.patiently(|| known_schema(inspect(&connection)?))?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        // Otherwise a plan may depend on the values, and a read with a limit is prepared anew each time.
+        // Not for the writer, who would keep a journal for each statement with a limit.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // A reader meets a lock only while the log is recovered after a crash, or put away.
         connection.busy_timeout(self.busy_limit)?;
         Ok(connection)
@@ -172,11 +175,12 @@ impl Database {
         }
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        // Otherwise a plan may depend on the values, and some statements are prepared anew each time.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // What is longer was not written by us.
         let _ = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
-        connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+        // What a statement may have to undo is a copy of our pages, and belongs in no other directory.
+        connection.execute_batch(
+            "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
+        )?;
         Ok(connection)
     }
 
