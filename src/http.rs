@@ -45,7 +45,9 @@ pub use limits::{
     MAX_PROPERTY_NAME_BYTES, MAX_REDIRECT_URI_BYTES, MAX_STATE_BYTES, MAX_TARGET_BYTES,
     MAX_UNKNOWN_NAMED,
 };
-pub use pages::{Alert, FormPage, GuestNote, Page, Pages, PlainPages, Problem, SignOutPage};
+pub use pages::{
+    Alert, FormField, FormPage, GuestNote, Page, Pages, PlainPages, Problem, SignOutPage,
+};
 
 use crate::credential::SessionToken;
 use crate::engine::Engine;
@@ -124,6 +126,7 @@ impl Http {
         let method = parts.method.clone();
         let headers = parts.headers.clone();
         let mut response = match (endpoint, refusal_by_size(&parts, &body)) {
+            (_, Some(StatusCode::PAYLOAD_TOO_LARGE)) => self.too_large(endpoint),
             (_, Some(status)) => answer::plain_error(status, "too_large"),
             (None, None) => answer::plain_error(StatusCode::NOT_FOUND, "not_found"),
             (Some(_), None) if method == Method::OPTIONS => answer::empty(StatusCode::OK),
@@ -149,19 +152,41 @@ impl Http {
 
     /// The answer to a request whose body has more than [`MAX_BODY_BYTES`].
     pub fn refuse_body(&self, parts: &Parts) -> Response {
-        self.refuse_unread(parts, StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+        let endpoint = Endpoint::at(parts.uri.path());
+        let mut response = self.too_large(endpoint);
+        self.finish(endpoint, &parts.headers, &mut response);
+        response
     }
 
     /// The answer to a request whose body broke off, or could not be read for another reason than its
     /// length.
     pub fn refuse_broken_body(&self, parts: &Parts) -> Response {
-        self.refuse_unread(parts, StatusCode::BAD_REQUEST, "invalid_request")
-    }
-
-    fn refuse_unread(&self, parts: &Parts, status: StatusCode, error: &'static str) -> Response {
-        let mut response = answer::plain_error(status, error);
+        let mut response = answer::plain_error(StatusCode::BAD_REQUEST, "invalid_request");
         self.finish(Endpoint::at(parts.uri.path()), &parts.headers, &mut response);
         response
+    }
+
+    /// Whoever filled in a form of ours reads the answer, and scripts read all others.
+    fn too_large(&self, endpoint: Option<Endpoint>) -> Response {
+        match endpoint {
+            Some(Endpoint::SignUpPage | Endpoint::LogInPage | Endpoint::EndSession) => {
+                self.problem(&Problem::TooLarge)
+            }
+            Some(
+                Endpoint::Discovery
+                | Endpoint::Jwks
+                | Endpoint::Signup
+                | Endpoint::PromotionCode
+                | Endpoint::Challenge
+                | Endpoint::Authorize
+                | Endpoint::Style
+                | Endpoint::Token
+                | Endpoint::UserInfo
+                | Endpoint::Revoke
+                | Endpoint::Resolve,
+            )
+            | None => answer::plain_error(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        }
     }
 
     /// The values of `Set-Cookie` that give a browser a new session.

@@ -1,6 +1,6 @@
 //! The engine's pages in the look of the site: a host brings its own, with the words it likes.
 
-use guestpass::http::{FormPage, Page as Hosted, Pages, Problem, SignOutPage};
+use guestpass::http::{FormField, FormPage, Page as Hosted, Pages, Problem, SignOutPage};
 
 use crate::page::{Page, Text, alert};
 
@@ -52,9 +52,8 @@ fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
     let Words { title, password, question, other } = words;
     let problem = form.alert.map(|problem| alert(&problem.text())).unwrap_or_default();
     let note = form.guest.text().map(|note| format!("<p class=\"note good\">{}</p>\n", Text(note)));
-    // The keyboard starts where something is missing.
-    let (on_email, on_password) =
-        if form.email.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
+    let on_email = attributes(form, FormField::Email, "");
+    let on_password = attributes(form, FormField::Password, "hint");
     Page::new(title).raw(&format!(
         "<form class=\"card narrow\" method=\"post\" action=\"{action}\">
 {problem}{note}<p class=\"field\"><label for=\"email\">Email</label>
@@ -62,7 +61,7 @@ fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
          spellcheck=\"false\" required{on_email} value=\"{email}\"></p>
 <p class=\"field\"><label for=\"password\">Password</label>
 <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" required\
-         {on_password} aria-describedby=\"hint\">
+         {on_password}>
 <span id=\"hint\" class=\"hint\">{hint}</span></p>
 <button class=\"wide\">{title}</button>
 <p class=\"hint\">{question} <a href=\"{other_page}\">{other}</a></p>
@@ -74,6 +73,18 @@ fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
         email = Text(form.email),
         other_page = Text(form.other_page),
     ))
+}
+
+/// Where the keyboard starts, which field is at fault, and where a field is described.
+fn attributes(form: &FormPage<'_>, field: FormField, hint: &str) -> String {
+    let focus = if form.starts_at() == field { " autofocus" } else { "" };
+    let (invalid, described) = match (form.at_fault() == Some(field), hint) {
+        (true, "") => (" aria-invalid=\"true\"", "alert".to_owned()),
+        (true, hint) => (" aria-invalid=\"true\"", format!("alert {hint}")),
+        (false, "") => return focus.to_owned(),
+        (false, hint) => ("", hint.to_owned()),
+    };
+    format!("{focus}{invalid} aria-describedby=\"{described}\"")
 }
 
 fn sign_out(form: &SignOutPage<'_>) -> Page {

@@ -5,10 +5,12 @@ use http::header::SET_COOKIE;
 use super::Http;
 use super::answer::{self, BUSY_SECONDS, Cause, Failure, LIMITED_SECONDS, Response};
 use super::call::{Call, FormError};
+use super::fields::FieldsError;
 use super::flow::{self, Request, ResponseType, Visitor};
 use super::pages::{Alert, FormPage, GuestNote, Page, Problem};
 use super::redirect::with_query;
 use super::route::Endpoint;
+use crate::credential::Password;
 use crate::engine::{Credential, Error, Opened, SignedIn};
 use crate::model::{LoginId, LoginIdType};
 use crate::rules::{OnConflict, Rejection};
@@ -53,7 +55,10 @@ impl Visit<'_> {
             Err(FormError::NotAForm) => {
                 return Err(Problem::InvalidRequest(FormError::NotAForm.message()));
             }
-            Err(FormError::Fields(_)) => return Ok(self.refuse("", Alert::Incomplete)),
+            Err(FormError::Fields(FieldsError::TooLong)) => return Err(Problem::TooLarge),
+            Err(FormError::Fields(
+                FieldsError::TooMany | FieldsError::Repeated | FieldsError::NotUtf8,
+            )) => return Ok(self.refuse("", Alert::Incomplete)),
         };
         let email = form.get("email").unwrap_or_default();
         let Some(password) = form.get("password").filter(|_| !email.is_empty()) else {
@@ -202,7 +207,7 @@ impl Visit<'_> {
             Rejection::PasswordTooShort => {
                 Alert::PasswordTooShort { least: policy.password.min_length }
             }
-            Rejection::PasswordTooLong => Alert::PasswordTooLong,
+            Rejection::PasswordTooLong => Alert::PasswordTooLong { most: Password::MAX_LENGTH },
             Rejection::LimitReached => Alert::LimitReached,
             Rejection::AlreadyPromoted | Rejection::AlreadyMerged | Rejection::NotAnonymous => {
                 Alert::GuestOver

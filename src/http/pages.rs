@@ -69,6 +69,52 @@ pub struct FormPage<'a> {
     pub guest: GuestNote,
 }
 
+impl FormPage<'_> {
+    /// The field that what was sent before was refused for, if it was for one: it is marked as invalid, and
+    /// described by the alert.
+    pub fn at_fault(&self) -> Option<FormField> {
+        match self.alert? {
+            Alert::EmailInvalid | Alert::EmailTaken | Alert::EmailTakenLogIn => {
+                Some(FormField::Email)
+            }
+            Alert::PasswordTooShort { .. } | Alert::PasswordTooLong { .. } => {
+                Some(FormField::Password)
+            }
+            Alert::Incomplete => Some(self.first_missing()),
+            Alert::Denied
+            | Alert::GuestCannotJoin
+            | Alert::GuestOver
+            | Alert::GuestGone
+            | Alert::PageOver
+            | Alert::SignedInAlready
+            | Alert::Disabled
+            | Alert::LimitReached
+            | Alert::TryLater
+            | Alert::Failed => None,
+        }
+    }
+
+    /// The field where the keyboard starts: the one at fault, else the first with nothing in it.
+    pub fn starts_at(&self) -> FormField {
+        self.at_fault().unwrap_or_else(|| self.first_missing())
+    }
+
+    /// No page gives a password back.
+    fn first_missing(&self) -> FormField {
+        if self.email.is_empty() { FormField::Email } else { FormField::Password }
+    }
+}
+
+/// A field of the sign-up or log-in page.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormField {
+    /// The e-mail address.
+    Email,
+    /// The password.
+    Password,
+}
+
 /// What happens to what was done as a guest.
 ///
 /// A guest that was *brought* is named by the link that led here, and nothing in this browser says that
@@ -151,7 +197,10 @@ pub enum Alert {
         least: u32,
     },
     /// The password has too many characters.
-    PasswordTooLong,
+    PasswordTooLong {
+        /// The most there may be.
+        most: usize,
+    },
     /// No user has this e-mail address and this password.
     Denied,
     /// Another user has the e-mail address, and the policy answers that with an error.
@@ -187,7 +236,9 @@ impl Alert {
             Self::PasswordTooShort { least } => {
                 return format!("The password is too short: use at least {least} characters.");
             }
-            Self::PasswordTooLong => "The password is too long.",
+            Self::PasswordTooLong { most } => {
+                return format!("The password is too long: use at most {most} characters.");
+            }
             Self::Denied => "The e-mail address or the password is wrong.",
             Self::EmailTaken => {
                 "This e-mail address cannot be used. If the account is yours, log in to it from the \
@@ -224,7 +275,7 @@ impl Alert {
             Self::Incomplete
             | Self::EmailInvalid
             | Self::PasswordTooShort { .. }
-            | Self::PasswordTooLong => StatusCode::BAD_REQUEST,
+            | Self::PasswordTooLong { .. } => StatusCode::BAD_REQUEST,
             Self::Denied | Self::Disabled => StatusCode::FORBIDDEN,
             Self::EmailTaken
             | Self::EmailTakenLogIn
@@ -254,6 +305,8 @@ pub enum Problem {
     Disabled,
     /// The form was not sent by our own page.
     ForeignForm,
+    /// What was sent is too large to be looked at.
+    TooLarge,
     /// It may succeed in a moment.
     Later(Cause),
     /// The operator has to look.
@@ -276,12 +329,19 @@ impl Problem {
             Self::InvalidRequest(_) => {
                 "The application has made a request that cannot be answered."
             }
-            Self::FlowOver => "This page has expired. Go back to the application and start again.",
+            Self::FlowOver => {
+                "This page has expired, or your browser keeps no cookies. Go back to the application \
+                 and start again."
+            }
             Self::NotYourGuest => {
                 "This page belongs to another guest. Go back to the application and start again."
             }
             Self::Disabled => "This account is locked.",
             Self::ForeignForm => "This form was not sent from our own page, and was ignored.",
+            Self::TooLarge => {
+                "What was filled in is longer than can be. Nothing was done: go back and make it \
+                 shorter."
+            }
             Self::Later(_) => "This did not work. Try again in a moment.",
             Self::Broken(_) => "This did not work. It is not your fault.",
         }
@@ -295,6 +355,7 @@ impl Problem {
             | Self::NotYourGuest
             | Self::Disabled
             | Self::ForeignForm
+            | Self::TooLarge
             | Self::Later(_)
             | Self::Broken(_) => None,
         }
@@ -304,6 +365,7 @@ impl Problem {
         match self {
             Self::InvalidRequest(_) | Self::FlowOver => StatusCode::BAD_REQUEST,
             Self::NotYourGuest | Self::Disabled | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -316,7 +378,8 @@ impl Problem {
             | Self::FlowOver
             | Self::NotYourGuest
             | Self::Disabled
-            | Self::ForeignForm => None,
+            | Self::ForeignForm
+            | Self::TooLarge => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{FormPage, Page, Problem, SignOutPage};
+use super::{FormField, FormPage, Page, Problem, SignOutPage};
 use crate::http::route::Endpoint;
 
 /// The HTML of a page.
@@ -58,24 +58,18 @@ fn credential(form: &FormPage<'_>, words: &Words, rule: Option<&str>) -> String 
     let note = form.guest.text();
     let note = note.map(|note| format!("<p class=\"note\">{}</p>\n", escape(note)));
     let rule = rule.map(|rule| format!("<p class=\"rule\" id=\"rule\">{}</p>\n", escape(rule)));
-    let (on_email_described, on_password_described) = match (&alert, &rule) {
-        (None, None) => ("", ""),
-        (Some(_), None) => (" aria-describedby=\"alert\"", " aria-describedby=\"alert\""),
-        (None, Some(_)) => ("", " aria-describedby=\"rule\""),
-        (Some(_), Some(_)) => (" aria-describedby=\"alert\"", " aria-describedby=\"alert rule\""),
-    };
-    // The keyboard starts where something is missing.
-    let (on_email, on_password) =
-        if form.email.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
+    let on_email = attributes(form, FormField::Email, "");
+    let on_password =
+        attributes(form, FormField::Password, if rule.is_some() { "rule" } else { "" });
     let Words { button, password, question, other } = words;
     format!(
         "{alert}{note}<form method=\"post\" action=\"{action}\">\n\
          <label for=\"email\">Email</label>\n\
          <input id=\"email\" name=\"email\" type=\"email\" inputmode=\"email\" autocomplete=\"username\" \
-         autocapitalize=\"none\" spellcheck=\"false\" required{on_email}{on_email_described} value=\"{email}\">\n\
+         autocapitalize=\"none\" spellcheck=\"false\" required{on_email} value=\"{email}\">\n\
          <label for=\"password\">Password</label>\n\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" \
-         required{on_password}{on_password_described}>\n\
+         required{on_password}>\n\
          {rule}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"other\">{question} <a href=\"{other_page}\">{other}</a></p>\n",
@@ -86,6 +80,22 @@ fn credential(form: &FormPage<'_>, words: &Words, rule: Option<&str>) -> String 
         email = escape(form.email),
         other_page = escape(form.other_page),
     )
+}
+
+/// What says where the keyboard starts, which field is at fault, and where a field is described: in the
+/// alert too, unless that is about the other one.
+fn attributes(form: &FormPage<'_>, field: FormField, rule: &str) -> String {
+    let focus = if form.starts_at() == field { " autofocus" } else { "" };
+    let at_fault = form.at_fault();
+    let invalid = if at_fault == Some(field) { " aria-invalid=\"true\"" } else { "" };
+    let is_told = form.alert.is_some() && at_fault.is_none_or(|fault| fault == field);
+    let alert = if is_told { "alert" } else { "" };
+    let described = match (alert, rule) {
+        ("", "") => String::new(),
+        ("", one) | (one, "") => format!(" aria-describedby=\"{one}\""),
+        (alert, rule) => format!(" aria-describedby=\"{alert} {rule}\""),
+    };
+    format!("{focus}{invalid}{described}")
 }
 
 fn sign_out(form: &SignOutPage<'_>) -> String {
@@ -175,7 +185,8 @@ mod tests {
             "<label for=\"password\">Password</label>",
             "<button type=\"submit\">Sign up</button>",
             "role=\"alert\"",
-            "aria-describedby=\"alert rule\"",
+            "required autofocus aria-invalid=\"true\" aria-describedby=\"alert\"",
+            "required aria-describedby=\"rule\"",
             "At least 8 characters.",
             "autocomplete=\"new-password\"",
             "<a href=\"/oauth2/login?flow=ab\">Log in</a>",
@@ -185,5 +196,32 @@ mod tests {
         }
         assert_eq!(html.matches("<button").count(), 1);
         assert!(page(&Page::LogIn(form(""))).contains("autocomplete=\"current-password\""));
+    }
+
+    /// After an alert about the e-mail address the keyboard stood in the empty password.
+    #[test]
+    fn the_keyboard_starts_in_the_field_at_fault() {
+        let of = |alert, email| {
+            let html = page(&Page::SignUp(FormPage { alert, ..form(email) }));
+            let tag = |id: &str| {
+                let (_, rest) = html.split_once(&format!("<input id=\"{id}\"")).unwrap();
+                let tag = rest.split('>').next().unwrap();
+                ["autofocus", "aria-invalid", "\"alert"].map(|part| tag.contains(part))
+            };
+            [tag("email"), tag("password")]
+        };
+        let (none, all) = ([false; 3], [true; 3]);
+        let long = Alert::PasswordTooLong { most: 256 };
+        for alert in [Alert::EmailInvalid, Alert::EmailTaken, Alert::EmailTakenLogIn] {
+            assert_eq!(of(Some(alert), "ada@example.com"), [all, none], "{alert:?}");
+        }
+        for alert in [Alert::PasswordTooShort { least: 8 }, long, Alert::Incomplete] {
+            assert_eq!(of(Some(alert), "ada@example.com"), [none, all], "{alert:?}");
+        }
+        assert_eq!(of(Some(Alert::Incomplete), ""), [all, none]);
+        // It is not said which of the two is wrong.
+        let either = [[false, false, true], [true, false, true]];
+        assert_eq!(of(Some(Alert::Denied), "ada@example.com"), either);
+        assert_eq!(of(None, ""), [[true, false, false], none]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Browser, Folder, PASSWORD, begin_sign_up, enter, post, sub};
+use super::{Browser, Folder, PASSWORD, begin_log_in, begin_sign_up, enter, post, sub};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -192,6 +192,19 @@ fn what_no_page_of_the_site_sends_is_answered_with_a_page_too() {
         assert!(page.header("content-security-policy").is_some(), "{page:?}");
         assert_eq!(page.header("allow").is_some(), status == 405, "{page:?}");
     }
+}
+
+/// Whoever pasted a whole file into the password was shown `{"error":"too_large"}`.
+#[test]
+fn a_password_that_is_too_long_to_be_read_is_answered_with_a_page() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let page = begin_log_in(&mut browser);
+    let answer = enter(&mut browser, &page, "ada@example.com", &"x".repeat(200_000));
+    assert_eq!(answer.status, 413);
+    assert!(answer.alert().unwrap().contains("longer than can be"), "{answer:?}");
+    assert!(answer.body.contains("Back to the wall"), "{answer:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The sign-up and log-in pages.
 
 use guestpass::credential::Keyring;
-use guestpass::http::{Http, Page, Pages};
+use guestpass::http::{Http, MAX_BODY_BYTES, MAX_FIELD_BYTES, Page, Pages};
 use guestpass::model::SystemEntropy;
 use guestpass::rules::OnConflict;
 use guestpass::store::sqlite::SqliteBackend;
@@ -123,7 +123,7 @@ async fn what_is_wrong_is_said_and_the_password_is_never_shown() {
         ("ada@example.com", "", 400, "Enter"),
         ("not an address", "hunter2hunter2", 400, "e-mail"),
         ("ada@example.com", "hunter2", 400, "too short"),
-        ("ada@example.com", &"hunter2".repeat(200), 400, "too long"),
+        ("ada@example.com", &"hunter2".repeat(200), 400, "too long: use at most 256 characters"),
     ] {
         let answer = browser.submit(&page, email, password).await;
         assert_eq!(answer.status.as_u16(), status, "{email}");
@@ -131,6 +131,21 @@ async fn what_is_wrong_is_said_and_the_password_is_never_shown() {
         assert!(answer.body.contains(&format!("value=\"{email}\"")));
         assert!(!answer.body.contains("hunter2"));
     }
+}
+
+/// Whoever pasted a whole file into the password was shown `{"error":"too_large"}`.
+#[tokio::test]
+async fn what_is_too_large_is_said_on_a_page() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    let page = sign_up_page(&mut browser).await;
+    for long in [MAX_FIELD_BYTES + 1, MAX_BODY_BYTES] {
+        let answer = browser.submit(&page, "ada@example.com", &"x".repeat(long)).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(answer.alert().unwrap().contains("longer than can be"), "{}", answer.body);
+        assert!(answer.header("content-security-policy").is_some());
+    }
+    assert!(browser.submit(&page, "ada@example.com", PASSWORD).await.parameter("code").is_some());
 }
 
 #[tokio::test]
