@@ -59,15 +59,9 @@ impl Listeners {
         Ok(Self { listeners: vec![listener], address })
     }
 
-    /// The origin under which a browser on this machine reaches the site; cookies and redirects need
-    /// one name for it, and this is the one that people type.
-    pub(crate) fn origin(&self) -> String {
-        let Self { address, .. } = self;
-        if address.ip().is_loopback() || address.ip().is_unspecified() {
-            format!("http://localhost:{}", address.port())
-        } else {
-            format!("http://{address}")
-        }
+    /// The address, with the port that was free if any would do.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Serves `site` until `stop` says so, then waits for the requests in flight.

@@ -26,6 +26,7 @@
 //! The rest is what any small site has: pages, a form, a style sheet.
 
 mod account;
+mod address;
 mod api;
 mod data;
 mod hosted;
@@ -58,6 +59,7 @@ use guestpass::store::Backend as _;
 use guestpass::store::sqlite::SqliteBackend;
 use guestpass::{Engine, Policy, keyring_for};
 
+use crate::address::{advice_at, origin_at};
 use crate::data::Data;
 use crate::hosted::SitePages;
 use crate::listen::Listeners;
@@ -94,18 +96,23 @@ async fn main() -> ExitCode {
 /// Runs the site until it is asked to stop.
 async fn run(options: &Options, settings: Settings) -> Result<(), Box<dyn Error>> {
     let Options { listen, database, config: _ } = options;
-    let listeners = Listeners::bind(*listen)
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let origin = listeners.origin();
+    let listeners = Listeners::bind(*listen).await.map_err(|error| {
+        let is_taken = error.kind() == io::ErrorKind::AddrInUse;
+        let advice = if is_taken { "; `--listen` takes another" } else { "" };
+        format!("cannot listen on {listen}: {error}{advice}")
+    })?;
+    let address = listeners.address();
+    let origin = origin_at(address);
     let policy = settings.policy(&origin)?;
+    let advice = advice_at(address, policy.public_origin.as_str());
+    let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
     let engine = open_engine(database, policy).await?;
     let data = Data::open(database)?;
     let pages = SitePages { min_password_length: engine.policy().password.min_length };
     let site = Site::new(Http::new(engine).with_pages(pages), data);
     let stop = listen::stop_on_signals()?;
     let chores = tokio::spawn(housekeeping::keep_house(site.clone(), stop.clone()));
-    say(&format!("guestbook: listening on {origin}, database {}", database.display()));
+    say(&format!("guestbook: listening on {origin}, database {}{advice}", database.display()));
     listeners.serve(site::router(site), stop).await?;
     chores.abort();
     Ok(())

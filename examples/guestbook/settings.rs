@@ -30,6 +30,11 @@ pub(crate) enum SettingsError {
          the `[[clients]]`"
     )]
     NoWeb { redirect_uri: String },
+    #[error(
+        "the site's own `Log in` needs `application_type` of the client `web` to be `spa`, \
+         `traditional_webapp` or `native`: others may not act for people"
+    )]
+    WebMayNotAct,
 }
 
 impl Settings {
@@ -64,10 +69,14 @@ impl Settings {
         }
         // Else the site would start, and whoever wants to log in would find out.
         let redirect_uri = format!("{}/after-promote", policy.public_origin.as_str());
-        if !policy.client("web").is_some_and(|web| web.redirect_uris.contains(&redirect_uri)) {
-            return Err(SettingsError::NoWeb { redirect_uri });
+        match policy.client("web") {
+            Some(web) if !web.redirect_uris.contains(&redirect_uri) => {
+                Err(SettingsError::NoWeb { redirect_uri })
+            }
+            None => Err(SettingsError::NoWeb { redirect_uri }),
+            Some(web) if !web.is_first_party_public() => Err(SettingsError::WebMayNotAct),
+            Some(_) => Ok(policy),
         }
-        Ok(policy)
     }
 }
 
@@ -144,6 +153,25 @@ mod tests {
         for other in [client("mine", "/after-promote"), client("web", "/elsewhere")] {
             let refused = policy(&other).unwrap_err().to_string();
             assert!(refused.contains("`http://localhost:4000/after-promote`"), "{refused}");
+        }
+    }
+
+    /// The site started, and refused everybody who wanted to log in.
+    #[test]
+    fn a_client_that_may_not_act_for_people_is_refused() {
+        let policy = |kind: &str| {
+            let client = format!(
+                "[[clients]]\nclient_id = \"web\"\napplication_type = \"{kind}\"\n\
+                 redirect_uris = [\"http://localhost:4000/after-promote\"]\n"
+            );
+            read(&client).unwrap().policy("http://localhost:4000")
+        };
+        for kind in ["spa", "traditional_webapp", "native"] {
+            assert!(policy(kind).is_ok(), "{kind}");
+        }
+        for kind in ["third_party_app", "confidential"] {
+            let refused = policy(kind).unwrap_err().to_string();
+            assert!(refused.contains("`application_type`"), "{refused}");
         }
     }
 

@@ -8,6 +8,8 @@ mod refusals;
 
 /// The parts of the example that stand alone, with their own tests; Cargo runs none in examples that
 /// it builds as programs.
+#[path = "../../examples/guestbook/address.rs"]
+mod address;
 #[path = "../../examples/guestbook/data.rs"]
 #[expect(dead_code, reason = "the rest is used by the example")]
 mod data;

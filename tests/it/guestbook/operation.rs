@@ -299,6 +299,7 @@ fn a_port_that_is_taken_is_named() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(message.contains(&address), "{message}");
+    assert!(message.contains("`--listen` takes another"), "{message}");
 }
 
 #[test]
