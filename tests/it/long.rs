@@ -205,6 +205,23 @@ fn the_ledger_of_the_manual_adds_up() {
     assert_eq!(ledger.print(DRILLS), text, "the totals are not those of the rows");
 }
 
+/// A figure of the README stands in the ledger, where it may have grown since.
+#[test]
+fn the_readme_claims_no_more_than_the_ledger_has() {
+    let ledger = Ledger::parse(&ledger::read(), DRILLS);
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once(HEAD_OF_CLAIMS).unwrap();
+    let claims: Vec<&str> = rest.lines().take_while(|line| line.starts_with('|')).collect();
+    assert!(!claims.is_empty(), "nothing is claimed");
+    for claim in claims {
+        let [drill, least, unit] = ledger::cells(claim)[..] else { panic!("no claim: {claim}") };
+        let known = DRILLS.iter().find(|known| known.name == drill).unwrap();
+        assert_eq!(unit, known.unit);
+        let least: u64 = least.replace(' ', "").parse().unwrap();
+        assert!(least <= ledger.total(drill), "{claim}: there are {}", ledger.total(drill));
+    }
+}
+
 /// The value of an environment variable that must be a number if it is there.
 fn number(variable: &str) -> Option<u64> {
     let value = env::var(variable).ok()?;
@@ -239,6 +256,7 @@ impl Drop for TellDrill {
     }
 }
 
+const HEAD_OF_CLAIMS: &str = "| drill | at least | what is counted |\n| --- | ---: | --- |\n";
 const SECONDS: &str = "GUESTPASS_LONG_SECONDS";
 const SEED: &str = "GUESTPASS_LONG_SEED";
 const DRILL: &str = "GUESTPASS_LONG_DRILL";

@@ -27,7 +27,8 @@ pub(crate) fn ten_times_as_much(_seed: u64, until: Instant) -> Vec<Reading> {
     let directory = tempfile::tempdir().unwrap();
     let backend = SqliteBackend::open(directory.path().join("guestpass.db")).unwrap();
     let site = Arc::new(site(backend, HasherOptions::default(), without_limits));
-    let phase = until.saturating_duration_since(Instant::now()) / 3;
+    // The fourth part is for those who wait at the end.
+    let phase = until.saturating_duration_since(Instant::now()) / 4;
     runtime.block_on(async {
         let offer = Arc::new(Offer::new(&site).await);
         let alone = closed_loop(&site, &offer, 1, phase).await;

@@ -1,6 +1,5 @@
 //! The ledger of the long runs, at the end of a chapter of the manual.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,16 +51,13 @@ impl Ledger {
 
     /// The totals, of which there are those that are not 0, and then the rows.
     pub(super) fn print(&self, drills: &[Drill]) -> String {
-        let mut totals = BTreeMap::<&str, u64>::new();
-        for count in self.rows.iter().flat_map(|row| &row.counts) {
-            *totals.entry(&count.drill).or_default() += count.count;
-        }
         let seconds: u64 = self.rows.iter().map(|row| row.seconds).sum();
         let mut text = format!("Runs: {}. Seconds: {}.\n", self.rows.len(), spaced(seconds));
         text.push_str(HEAD_OF_TOTALS);
         for drill in drills {
-            if let Some(total) = totals.get(drill.name) {
-                writeln!(text, "| {} | {} | {} |", drill.name, spaced(*total), drill.unit).unwrap();
+            let total = self.total(drill.name);
+            if total != 0 {
+                writeln!(text, "| {} | {} | {} |", drill.name, spaced(total), drill.unit).unwrap();
             }
         }
         text.push_str(HEAD_OF_RUNS);
@@ -73,6 +69,12 @@ impl Ledger {
             writeln!(text, "| {} | {} | `{commit}` |", reading.name, reading.value).unwrap();
         }
         text
+    }
+
+    /// What all runs of a drill have counted.
+    pub(super) fn total(&self, drill: &str) -> u64 {
+        let counts = self.rows.iter().flat_map(|row| &row.counts);
+        counts.filter(|count| count.drill == drill).map(|count| count.count).sum()
     }
 
     /// Takes a reading, in place of an earlier one of the same.
@@ -167,7 +169,7 @@ fn path() -> PathBuf {
 }
 
 /// The cells of a row of a table.
-fn cells(line: &str) -> Vec<&str> {
+pub(super) fn cells(line: &str) -> Vec<&str> {
     line.trim_matches('|').split('|').map(str::trim).collect()
 }
 
