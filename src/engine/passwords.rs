@@ -35,9 +35,9 @@ impl Engine {
         let caller = self.authenticate(token).await?;
         match self.change_password_of(caller, old, new, address).await {
             // What was found wrong may be so because of something that ended the session meanwhile.
-            Err(Error::Rejected(rejection)) => {
+            Err(error @ (Error::Rejected(_) | Error::Contended)) => {
                 self.authenticate(token).await?;
-                Err(rejection.into())
+                Err(error)
             }
             done => done,
         }
@@ -65,9 +65,10 @@ impl Engine {
         let keys = PasswordKeys::of_identity(&self.0.keyring, &login_id, address);
         let lookup = Lookup::User(caller.user.id);
         let (mut account, proof) = self.prove_password(lookup, &keys, old, now).await?;
-        // The session is moved to the new epoch below: it must not be one that has ended meanwhile.
+        // The session is moved to the new epoch below: it must not be one that has ended meanwhile. If it
+        // was only moved, by another change in it, that does not make the old password wrong.
         if account.user.epoch != caller.session.epoch {
-            return Err(Rejection::SessionSuperseded.into());
+            return Err(Error::Contended);
         }
         let hash = self.0.hasher.hash(self.new_password(new)?).await?;
         for _ in 0..MAX_ATTEMPTS {
@@ -82,6 +83,9 @@ impl Engine {
                     return Ok(());
                 }
                 Landed::Stale | Landed::Held => account = self.account(caller.user.id).await?,
+            }
+            if !proof.holds_for(&account) {
+                return Err(Error::Contended);
             }
         }
         Err(Error::Contended)

@@ -191,3 +191,28 @@ fn asking_again_while_the_user_is_deleted_is_signing_in_or_hearing_of_it() {
         }
     });
 }
+
+/// Of two changes to one and the same password at once, in one session, the second was told that its
+/// session was superseded, or that the right password was wrong. Neither was so: the first had moved the
+/// session on.
+#[test]
+fn changing_the_password_twice_at_once_neither_ends_the_session_nor_denies_the_password() {
+    for place in [Place::Memory, Place::Sqlite] {
+        let world = World::new(place);
+        let mut names = 0..;
+        in_every_order(|schedule| {
+            let ada = world.regular(&format!("ada{}", names.next().unwrap()));
+            world.script.step();
+            let change = || world.engine.change_password(&ada.token, PASSWORD, PASSWORD, None);
+            let (one, other) = interleave(schedule, change(), change());
+            world.script.rest();
+            let answers = [one, other];
+            assert!(answers.iter().any(Result::is_ok), "{answers:?} by {schedule:?}");
+            for answer in answers {
+                let is_fine = matches!(answer, Ok(()) | Err(Error::Contended));
+                assert!(is_fine, "{answer:?} by {schedule:?}");
+            }
+            assert_eq!(world.ended(&ada), None, "by {schedule:?}");
+        });
+    }
+}
