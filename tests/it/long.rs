@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
-use crate::{corpus, crash, enumeration, faults, jose, load, lost_replies, properties, races};
+use crate::{
+    corpus, crash, enumeration, faults, jose, linearizability, load, lost_replies, properties,
+    races,
+};
 use ledger::{Count, Ledger, Row};
 
 /// Something that goes on until it is time, counts what it did and panics where a promise is broken.
@@ -103,6 +106,11 @@ const DRILLS: &[Drill] = &[
         name: "repeated bytes",
         unit: "draws from which on random bytes came again",
         run: faults::repeats::random_repeats,
+    },
+    Drill {
+        name: "histories",
+        unit: "histories of operations on several threads, each explained by some order",
+        run: linearizability::random_histories,
     },
 ];
 

@@ -20,6 +20,7 @@ mod faults;
 mod guestbook;
 mod http;
 mod jose;
+mod linearizability;
 mod load;
 mod long;
 mod lost_replies;

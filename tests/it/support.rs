@@ -25,8 +25,8 @@ pub(crate) use interleave::{
     MAX_CHANGES, Schedule, abandon_after, in_every_order, in_every_order_of, interleave,
     interleave_all,
 };
-pub(crate) use model::Model;
-pub(crate) use operation::{Operation, Player, operation};
+pub(crate) use model::{Model, Shown, description};
+pub(crate) use operation::{Asker, Came, GAVE_UP, NAMES, Operation, Player, operation, outcome};
 pub(crate) use probe::{Fault, Script};
 pub(crate) use random::Random;
 pub(crate) use world::{

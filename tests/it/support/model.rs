@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use guestpass::Rejection as R;
 use guestpass::rules::OnConflict;
 
-use super::operation::{NOTHING, Operation, pick};
+use super::operation::{NAMES, NOTHING, Operation, pick};
 
 /// All users and sessions, as plain data.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Model {
     on_conflict: OnConflict,
     users: Vec<User>,
@@ -17,7 +17,7 @@ pub(crate) struct Model {
     keys: BTreeMap<u8, usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct User {
     standing: Standing,
     has_key: bool,
@@ -29,7 +29,7 @@ struct User {
     password: Option<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Standing {
     Guest,
     Regular,
@@ -38,7 +38,7 @@ enum Standing {
     Collected,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Session {
     user: usize,
     epoch: u32,
@@ -47,8 +47,8 @@ struct Session {
 }
 
 /// Somebody who shows to be a guest, as of an epoch.
-#[derive(Clone, Copy)]
-struct Shown {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
     user: usize,
     epoch: u32,
 }
@@ -62,7 +62,75 @@ impl Model {
 
     /// What comes of `operation`, in the words of [`Player`](super::operation::Player).
     pub(crate) fn perform(&mut self, operation: Operation) -> String {
-        self.answer(operation).unwrap_or_else(|rejection| rejection.code().to_owned())
+        in_words(self.answer(operation))
+    }
+
+    /// Who holds the session with this number shows to be a guest, to act as one later.
+    pub(crate) fn show_now(&self, session: usize) -> Shown {
+        let Session { user, epoch, .. } = self.sessions[session];
+        Shown { user, epoch }
+    }
+
+    /// Promotes somebody who was shown earlier.
+    pub(crate) fn promote_shown(&mut self, shown: Shown, name: u8, password: u8) -> String {
+        in_words(self.promote(shown, name, password))
+    }
+
+    /// Signs in somebody who was shown to be a guest earlier.
+    pub(crate) fn sign_in_shown(&mut self, shown: Shown, name: u8, password: u8) -> String {
+        in_words(self.sign_in_as(name, password, Some(shown)))
+    }
+
+    /// The first step of a sign-out: a guest without a key ends whose last session it is.
+    pub(crate) fn end_guest_of(&mut self, session: usize) {
+        let user = &mut self.users[self.sessions[session].user];
+        user.is_past_fence |= user.standing == Standing::Guest && !user.has_key;
+    }
+
+    /// The second: the session goes; says whether it was there.
+    pub(crate) fn end_session(&mut self, session: usize) -> bool {
+        !std::mem::replace(&mut self.sessions[session].is_gone, true)
+    }
+
+    /// A change of the password by somebody who was let in with a session before, also if that was signed
+    /// out since: all sessions end; at which epoch the caller's own goes on, or why not.
+    pub(crate) fn change_let_in(
+        &mut self,
+        session: usize,
+        old: u8,
+        new: u8,
+    ) -> Result<u32, String> {
+        let why_over = self.check(session).err();
+        let changed = self.change(session, old, new);
+        changed.map_err(|rejection| why_over.unwrap_or(rejection).code().to_owned())
+    }
+
+    /// After that the caller's session is moved.
+    pub(crate) fn move_session(&mut self, session: usize, epoch: u32) {
+        self.sessions[session].epoch = epoch;
+    }
+
+    pub(crate) fn on_conflict(&self) -> OnConflict {
+        self.on_conflict
+    }
+
+    /// How many sessions there are or were.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What a user is by now.
+    pub(crate) fn describe(&self, user: usize) -> String {
+        let user = &self.users[user];
+        let standing = match user.standing {
+            Standing::Guest => "guest",
+            Standing::Regular => "regular",
+            Standing::Merged(_) => "merged",
+            Standing::Deleted => "deleted",
+            Standing::Collected => "collected",
+        };
+        let name = user.name.map_or("nobody", |name| NAMES[usize::from(name)]);
+        description(standing, user.is_disabled, name)
     }
 
     /// Whether each session counts, in the order in which they were opened.
@@ -157,6 +225,10 @@ impl Model {
 
     fn sign_in(&mut self, name: u8, password: u8, guest: Option<u8>) -> Answer {
         let guest = guest.and_then(|guest| self.show(self.session(guest)?).ok());
+        self.sign_in_as(name, password, guest)
+    }
+
+    fn sign_in_as(&mut self, name: u8, password: u8, guest: Option<Shown>) -> Answer {
         let owner = self.prove(name, password)?;
         match guest {
             Some(shown) if self.check_guest(shown).is_ok() => self.merge(shown.user, owner),
@@ -200,25 +272,33 @@ impl Model {
 
     fn sign_out(&mut self, session: u8) -> String {
         let Some(session) = self.session(session) else { return nothing() };
-        if std::mem::replace(&mut self.sessions[session].is_gone, true) {
+        if !self.end_session(session) {
             return "no".to_owned();
         }
-        let user = &mut self.users[self.sessions[session].user];
-        user.is_past_fence |= user.standing == Standing::Guest && !user.has_key;
+        self.end_guest_of(session);
         done()
     }
 
     fn change_password(&mut self, session: u8, old: u8, new: u8) -> Answer {
         let Some(session) = self.session(session) else { return Ok(nothing()) };
         self.check(session)?;
-        let user = &mut self.users[self.sessions[session].user];
+        let epoch = self.change(session, old, new)?;
+        self.move_session(session, epoch);
+        Ok(done())
+    }
+
+    fn change(&mut self, session: usize, old: u8, new: u8) -> Result<u32, R> {
+        let Session { user, epoch, .. } = self.sessions[session];
+        let user = &mut self.users[user];
+        if user.epoch != epoch {
+            return Err(R::SessionSuperseded);
+        }
         if user.password.ok_or(R::NoPassword)? != old {
             return Err(R::Denied);
         }
         user.password = Some(new);
         user.epoch += 1;
-        self.sessions[session].epoch = user.epoch;
-        Ok(done())
+        Ok(user.epoch)
     }
 
     fn sweep(&mut self) -> String {
@@ -353,6 +433,15 @@ impl Model {
         let all: Vec<usize> = (0..self.sessions.len()).collect();
         pick(&all, index).copied()
     }
+}
+
+/// What a user is, in words.
+pub(crate) fn description(standing: &str, is_disabled: bool, name: &str) -> String {
+    format!("{standing}, disabled: {is_disabled}, {name}")
+}
+
+fn in_words(answer: Answer) -> String {
+    answer.unwrap_or_else(|rejection| rejection.code().to_owned())
 }
 
 fn done() -> String {

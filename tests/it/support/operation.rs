@@ -2,7 +2,7 @@
 
 use guestpass::credential::Action;
 use guestpass::model::{ProvenIdentity, UserId};
-use guestpass::{Credential, Error, Guest, SignedIn};
+use guestpass::{Credential, Engine, Error, Guest, SignedIn};
 use proptest::prelude::*;
 
 use super::{Device, Held, World, cookie, days, email, run};
@@ -109,31 +109,71 @@ impl Player {
 
     /// Does it, and says what came of it in words that are the same on every backend.
     pub(crate) fn perform(&mut self, operation: Operation) -> String {
+        if let Operation::Forsake = operation {
+            self.world.advance(days(60));
+            return "done".to_owned();
+        }
+        let (users, sessions) = (&self.users, &self.sessions);
+        match (Asker { engine: &self.world.engine, users, sessions }).ask(operation) {
+            Came::Said(words) => words,
+            Came::In(held) => self.let_in(*held),
+        }
+    }
+
+    /// Keeps the session, and names the user by its number.
+    fn let_in(&mut self, held: Held) -> String {
+        if !self.users.contains(&held.user) {
+            self.users.push(held.user);
+        }
+        let number = self.users.iter().position(|user| *user == held.user).unwrap();
+        let outcome = outcome(&held);
+        self.sessions.push(held);
+        format!("{outcome} as {number}")
+    }
+}
+
+/// Somebody who asks an engine about users and sessions.
+pub(crate) struct Asker<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) users: &'a [UserId],
+    pub(crate) sessions: &'a [Held],
+}
+
+/// What comes of an operation.
+pub(crate) enum Came {
+    /// An answer in words.
+    Said(String),
+    /// A session.
+    In(Box<Held>),
+}
+
+impl Asker<'_> {
+    /// Does an operation that does not move the clock.
+    pub(crate) fn ask(&self, operation: Operation) -> Came {
         use Operation as O;
-        let engine = self.world.engine.clone();
+        let engine = self.engine;
         match operation {
-            O::SignUpGuest => self.let_in(run(engine.sign_up_anonymously(cookie(), None))),
+            O::SignUpGuest => Came::of(run(engine.sign_up_anonymously(cookie(), None))),
             O::SignInByKey { device } => {
-                let request = Device::new(device).request(&engine, Action::Auth);
-                self.let_in(run(engine.sign_in_with_device_key(&request, cookie(), None)))
+                let request = Device::new(device).request(engine, Action::Auth);
+                Came::of(run(engine.sign_in_with_device_key(&request, cookie(), None)))
             }
             O::SignUp { name, password } => {
-                self.let_in(run(engine.sign_up(credential(name, password), cookie(), None)))
+                Came::of(run(engine.sign_up(credential(name, password), cookie(), None)))
             }
             O::SignIn { name, password, guest } => {
                 let guest = guest.and_then(|guest| self.guest(guest)?.ok());
-                let credential = credential(name, password);
-                self.let_in(run(engine.sign_in(credential, guest.as_ref(), cookie(), None)))
+                self.sign_in(guest.as_ref(), name, password)
             }
             O::Promote { session, name, password } => match self.guest(session) {
-                None => NOTHING.to_owned(),
-                Some(Err(error)) => code(&error),
+                None => Came::Said(NOTHING.to_owned()),
+                Some(Err(error)) => Came::Said(code(&error)),
                 Some(Ok(guest)) => self.promote(&guest, name, password),
             },
             O::PromoteByKey { device, name, password } => {
-                let request = Device::new(device).request(&engine, Action::Promote);
+                let request = Device::new(device).request(engine, Action::Promote);
                 match run(engine.guest_by_key(&request)) {
-                    Err(error) => code(&error),
+                    Err(error) => Came::Said(code(&error)),
                     Ok(guest) => self.promote(&guest, name, password),
                 }
             }
@@ -154,54 +194,55 @@ impl Player {
             O::SetPassword { name, new } => {
                 let identity = ProvenIdentity::login_id(email(NAMES[usize::from(name)]));
                 let result = run(engine.set_password(identity, PASSWORDS[usize::from(new)]));
-                result.map_or_else(|error| code(&error), |_| "done".to_owned())
+                Came::Said(result.map_or_else(|error| code(&error), |_| "done".to_owned()))
             }
-            O::Forsake => {
-                self.world.advance(days(60));
-                "done".to_owned()
-            }
-            O::Sweep => format!("{}", run(engine.sweep(1000)).unwrap().guests),
+            O::Forsake => panic!("an engine does not move the clock"),
+            O::Sweep => Came::Said(run(engine.sweep(1000)).unwrap().guests.to_string()),
         }
     }
 
-    fn promote(&mut self, guest: &Guest, name: u8, password: u8) -> String {
+    pub(crate) fn promote(&self, guest: &Guest, name: u8, password: u8) -> Came {
         let credential = credential(name, password);
-        self.let_in(run(self.world.engine.promote(guest, credential, cookie(), None)))
+        Came::of(run(self.engine.promote(guest, credential, cookie(), None)))
+    }
+
+    pub(crate) fn sign_in(&self, guest: Option<&Guest>, name: u8, password: u8) -> Came {
+        let credential = credential(name, password);
+        Came::of(run(self.engine.sign_in(credential, guest, cookie(), None)))
     }
 
     fn guest(&self, session: u8) -> Option<Result<Guest, Error>> {
-        let held = pick(&self.sessions, session)?;
-        Some(run(self.world.engine.guest_by_session(&held.token)))
+        let held = pick(self.sessions, session)?;
+        Some(run(self.engine.guest_by_session(&held.token)))
     }
 
-    fn with(&self, session: u8, act: impl Fn(&Held) -> Result<&'static str, Error>) -> String {
-        match pick(&self.sessions, session) {
+    fn with(&self, session: u8, act: impl Fn(&Held) -> Result<&'static str, Error>) -> Came {
+        Came::Said(match pick(self.sessions, session) {
             None => NOTHING.to_owned(),
             Some(held) => act(held).map_or_else(|error| code(&error), str::to_owned),
-        }
+        })
     }
 
-    fn of(&self, user: u8, act: impl Fn(UserId) -> Result<(), Error>) -> String {
-        match pick(&self.users, user) {
+    fn of(&self, user: u8, act: impl Fn(UserId) -> Result<(), Error>) -> Came {
+        Came::Said(match pick(self.users, user) {
             None => NOTHING.to_owned(),
             Some(user) => act(*user).map_or_else(|error| code(&error), |()| "done".to_owned()),
-        }
+        })
     }
+}
 
-    /// Keeps the session, and names the user by its number.
-    fn let_in(&mut self, result: Result<SignedIn, Error>) -> String {
-        let held = match result {
-            Ok(signed_in) => Held::from(signed_in),
-            Err(error) => return code(&error),
-        };
-        if !self.users.contains(&held.user) {
-            self.users.push(held.user);
+impl Came {
+    fn of(result: Result<SignedIn, Error>) -> Self {
+        match result {
+            Ok(signed_in) => Self::In(Box::new(Held::from(signed_in))),
+            Err(error) => Self::Said(code(&error)),
         }
-        let number = self.users.iter().position(|user| *user == held.user).unwrap();
-        let outcome = format!("{:?}", held.outcome);
-        self.sessions.push(held);
-        format!("{} as {number}", outcome.split(' ').next().unwrap())
     }
+}
+
+/// How somebody was let in, in one word.
+pub(crate) fn outcome(held: &Held) -> String {
+    format!("{:?}", held.outcome).split(' ').next().unwrap().to_owned()
 }
 
 /// The one that an index names, if there is any.
@@ -214,8 +255,15 @@ fn credential(name: u8, password: u8) -> Credential {
 }
 
 fn code(error: &Error) -> String {
-    error.rejection().unwrap_or_else(|| panic!("{error:?}")).code().to_owned()
+    match (error.rejection(), error) {
+        (Some(rejection), _) => rejection.code().to_owned(),
+        (None, Error::Contended) => GAVE_UP.to_owned(),
+        (None, _) => panic!("{error:?}"),
+    }
 }
+
+/// What is said when others were faster, so that nothing was done.
+pub(crate) const GAVE_UP: &str = "contended";
 
 /// What comes of an operation on something when there is none.
 pub(crate) const NOTHING: &str = "nothing to do it to";

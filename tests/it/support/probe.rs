@@ -14,6 +14,7 @@ use guestpass::store::{
     SessionUse, StoreError, UserStore,
 };
 
+use super::entropy::scatter;
 use super::interleave::give_way;
 
 /// What the calls of a store meet with. Clones share it.
@@ -31,8 +32,17 @@ enum Mode {
     #[default]
     Rest,
     Step,
+    Jostle,
     Fail(Fault, u32),
     Jump(u32, ManualClock, Timestamp),
+}
+
+/// What one call meets with.
+struct Met {
+    gives_way: bool,
+    /// How often the thread lets others run first.
+    yields: u64,
+    fault: Option<Fault>,
 }
 
 /// How the calls of a store fail.
@@ -57,6 +67,11 @@ impl Script {
         self.set(Mode::Step);
     }
 
+    /// Threads let each other run before calls, more often before some than before others.
+    pub(crate) fn jostle(&self) {
+        self.set(Mode::Jostle);
+    }
+
     /// The call with this number, counted from 0 from now on, fails.
     pub(crate) fn fail(&self, fault: Fault, number: u32) {
         self.set(Mode::Fail(fault, number));
@@ -77,25 +92,27 @@ impl Script {
     }
 
     /// What the call that begins now meets with.
-    fn next(&self) -> (bool, Option<Fault>) {
+    fn next(&self) -> Met {
         let mut state = self.0.lock().unwrap();
         let number = state.calls;
         state.calls += 1;
+        let met = Met { gives_way: false, yields: 0, fault: None };
         match &state.mode {
-            Mode::Rest => (false, None),
-            Mode::Step => (true, None),
+            Mode::Rest => met,
+            Mode::Step => Met { gives_way: true, ..met },
+            Mode::Jostle => Met { yields: scatter(number.into()) % MOST_YIELDS, ..met },
             Mode::Fail(fault, at) => {
                 let is_hit = match fault {
                     Fault::Before | Fault::After => number == *at,
                     Fault::Onwards => *at <= number,
                 };
-                (false, is_hit.then_some(*fault))
+                Met { fault: is_hit.then_some(*fault), ..met }
             }
             Mode::Jump(at, clock, to) => {
                 if number == *at {
                     clock.set(*to);
                 }
-                (false, None)
+                met
             }
         }
     }
@@ -104,9 +121,12 @@ impl Script {
         &self,
         call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
-        let (gives_way, fault) = self.next();
+        let Met { gives_way, yields, fault } = self.next();
         if gives_way {
             give_way().await;
+        }
+        for _ in 0..yields {
+            std::thread::yield_now();
         }
         match fault {
             None => call.await,
@@ -266,3 +286,6 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         self.inner.remembers_spent()
     }
 }
+
+/// One more than a thread lets others run before one call.
+const MOST_YIELDS: u64 = 4;
