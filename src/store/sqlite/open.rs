@@ -9,8 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::store::StoreErrorKind;
 use crate::store::sqlite::files::{self, Identity, Paths};
 use crate::store::sqlite::options::{Durability, SqliteOptions};
+use crate::store::sqlite::statement::is_damage;
 
 /// Why a database was not opened. It is left as it was.
 #[non_exhaustive]
@@ -69,6 +71,21 @@ impl From<OpenError> for OpenFailure {
 
 /// An [`OpenError`] on its way out; keeps `rusqlite` out of what the public type implements.
 pub(super) struct OpenFailure(pub(super) OpenError);
+
+impl OpenFailure {
+    /// What to do about it, where the file was ours before.
+    pub(super) fn kind(&self) -> StoreErrorKind {
+        let is_damaged = match &self.0 {
+            OpenError::Foreign => true,
+            OpenError::Failed(cause) => cause.downcast_ref().is_some_and(is_damage),
+            OpenError::NewerSchema { .. }
+            | OpenError::OldSqlite { .. }
+            | OpenError::Emptied
+            | OpenError::Busy => false,
+        };
+        if is_damaged { StoreErrorKind::Corrupt } else { StoreErrorKind::Transient }
+    }
+}
 
 /// A database file and how to connect to it.
 #[derive(Clone, Debug)]

@@ -75,12 +75,16 @@ pub(super) fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+/// Whether the file is not what SQLite has written.
+pub(super) fn is_damage(error: &Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
 /// What a failure means to the caller.
 pub(super) fn failed(error: Error) -> StoreError {
     let told = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            StoreError::corrupt("the database file is damaged")
-        }
+        _ if is_damage(&error) => StoreError::corrupt("the database file is damaged"),
         Some(ErrorCode::TooBig) => StoreError::corrupt("a stored value is too long"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StoreError::transient("the database is busy")

@@ -161,7 +161,8 @@ impl Worker {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.database.writer().map_err(|failure| {
-                Fault::new("the database could not be opened again", &failure.0)
+                let fault = Fault::new("the database could not be opened again", &failure.0);
+                fault.of(failure.kind())
             })?,
         };
         let connection = &*self.connection.insert(connection);

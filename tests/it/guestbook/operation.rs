@@ -302,6 +302,29 @@ fn a_port_that_is_taken_is_named() {
     assert!(message.contains("`--listen` takes another"), "{message}");
 }
 
+/// Whoever read was told that something is broken, and whoever wrote that the site was busy, and to try again.
+#[test]
+fn a_damaged_database_is_not_taken_for_a_busy_one() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let form = browser.open("/").form("/");
+    browser.clone().submit(&form, &[("message", "before")]);
+    let database = folder.database();
+    for file in [database.clone(), database.with_extension("db-wal")] {
+        let length = fs::metadata(&file).unwrap().len();
+        // In place: a file that was replaced is something else.
+        let mut file = fs::File::options().write(true).open(&file).unwrap();
+        file.write_all(&vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+    }
+    // The second time the connection that failed is opened again.
+    for _ in 0..2 {
+        let page = browser.send(&form, &[("message", "after")]);
+        assert_eq!(page.status, 500, "{page:?}");
+        assert!(page.body.contains("Something broke"), "{page:?}");
+    }
+}
+
 #[test]
 fn a_database_without_its_keys_is_not_given_new_ones() {
     let folder = Folder::new();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::store::sqlite::open::{BUSY_POLL, polls};
-use crate::store::sqlite::statement::{is_busy, run};
+use crate::store::sqlite::statement::{failed, is_busy, run};
 use crate::store::sqlite::writer::job::{Fault, Job, Verdict};
 
 /// Lands the group, without what its jobs want undone; says how long the sync took. After an error
@@ -107,7 +107,8 @@ fn begin(connection: &Connection, limit: Duration, is_closing: &AtomicBool) -> R
         match began {
             Ok(_) => return Ok(()),
             Err(error) if !is_busy(&error) => {
-                return Err(Fault::new("the database failed to begin a write", &error));
+                let fault = Fault::new("the database failed to begin a write", &error);
+                return Err(fault.of(failed(error).kind()));
             }
             Err(error) if polls == 0 || is_closing.load(Ordering::Relaxed) => {
                 let fault = Fault::new("another process keeps the database locked", &error);
@@ -124,6 +125,6 @@ fn begin(connection: &Connection, limit: Duration, is_closing: &AtomicBool) -> R
 pub(super) fn step(connection: &Connection, sql: &'static str) -> Result<(), Fault> {
     run(connection, sql, []).map(drop).map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Fault::new("the database failed to write", &cause.unwrap_or_default())
+        Fault::new("the database failed to write", &cause.unwrap_or_default()).of(error.kind())
     })
 }

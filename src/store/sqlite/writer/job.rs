@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_channel::oneshot;
 use rusqlite::Connection;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// Something to write.
 pub(super) trait Job: Send {
@@ -95,13 +95,20 @@ impl Drop for Place {
 pub(super) struct Fault {
     context: &'static str,
     cause: String,
+    kind: StoreErrorKind,
     /// Whether only somebody else's lock was in the way.
     pub(super) is_busy: bool,
 }
 
 impl Fault {
     pub(super) fn new(context: &'static str, cause: &dyn ToString) -> Self {
-        Self { context, cause: cause.to_string(), is_busy: false }
+        let kind = StoreErrorKind::Transient;
+        Self { context, cause: cause.to_string(), kind, is_busy: false }
+    }
+
+    /// The same, of another kind.
+    pub(super) fn of(self, kind: StoreErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Only somebody else's lock was in the way.
@@ -110,6 +117,10 @@ impl Fault {
     }
 
     fn to_error(&self) -> StoreError {
-        StoreError::transient(self.context).because(self.cause.clone())
+        let error = match self.kind {
+            StoreErrorKind::Transient => StoreError::transient(self.context),
+            StoreErrorKind::Corrupt => StoreError::corrupt(self.context),
+        };
+        error.because(self.cause.clone())
     }
 }
