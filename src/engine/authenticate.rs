@@ -143,6 +143,10 @@ impl Engine {
             }
             None => None,
         };
+        #[cfg(canary)]
+        if crate::canary::Canary::RevivedByUse.sings() {
+            let _ = self.backend().sessions().insert(session).await;
+        }
         let used = SessionUse { digest: session.digest, accessed_at: now, ends_at, fence };
         Ok(self.backend().record_use(&used).await?)
     }
