@@ -1,6 +1,9 @@
 //! Databases that are not as they should be: a clear answer or the right one, never a panic, and never an
 //! empty database in the place of a broken one.
 
+mod columns;
+mod log;
+pub(crate) mod pages;
 mod places;
 
 use guestpass::model::{Account, UserId};

@@ -14,8 +14,8 @@ use guestpass::model::{Entropy, SystemEntropy};
 
 use crate::support::Random;
 use crate::{
-    corpus, crash, enumeration, faults, jose, linearizability, load, lost_replies, properties,
-    races,
+    corpus, crash, damage, enumeration, faults, jose, linearizability, load, lost_replies,
+    properties, races,
 };
 use ledger::{Count, Ledger, Row};
 
@@ -111,6 +111,11 @@ const DRILLS: &[Drill] = &[
         name: "histories",
         unit: "histories of operations on several threads, each explained by some order",
         run: linearizability::random_histories,
+    },
+    Drill {
+        name: "flipped bits",
+        unit: "files with flipped bits, refused or read with nobody half there",
+        run: damage::pages::random_flips,
     },
 ];
 

@@ -23,7 +23,12 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
 /// throw the log away.
 pub(super) fn is_emptied(path: &Path) -> io::Result<bool> {
     // The log first: of a database that another process is making, the file is filled first.
-    Ok(0 < length(&beside(path, LOG))? && length(path)? == 0)
+    Ok(0 < length(&beside(path, LOG))? && length(path)? <= 1)
+}
+
+/// Whether the file is one byte long, which SQLite takes for new too, and nobody makes.
+pub(super) fn is_one_byte(path: &Path) -> io::Result<bool> {
+    Ok(length(path)? == 1)
 }
 
 /// The path without symbolic links in it, if there is something: SQLite keeps its other files beside

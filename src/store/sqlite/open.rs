@@ -115,6 +115,9 @@ impl Database {
         if files::is_emptied(&path)? {
             return Err(OpenError::Emptied.into());
         }
+        if files::is_one_byte(&path)? {
+            return Err(OpenError::Foreign.into());
+        }
         files::create(&path)?;
         let database = Self {
             paths: Paths::of(path),

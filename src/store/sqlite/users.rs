@@ -67,9 +67,18 @@ pub(super) fn ended(
     list(connection, sql, params![before.as_millis(), limit], |row| column::user(row, 0))
 }
 
-/// Whether there never was a user.
+/// Whether there never was a user. That nobody is there but something of somebody is cannot be.
 pub(super) fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
-    find(connection, "SELECT 1 FROM users LIMIT 1", [], |_| Ok(())).map(|found| found.is_none())
+    if find(connection, "SELECT 1 FROM users LIMIT 1", [], |_| Ok(()))?.is_some() {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM identities) \
+               OR EXISTS (SELECT 1 FROM authenticators) OR EXISTS (SELECT 1 FROM device_keys) \
+               OR EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events' AND 0 < seq)";
+    match find(connection, sql, [], |_| Ok(()))? {
+        Some(()) => Err(StoreError::corrupt("there is something of users, and no user")),
+        None => Ok(true),
+    }
 }
 
 /// Lands a commit. The caller undoes everything if it is refused.
