@@ -185,9 +185,11 @@ impl Account {
             | Write::DropAuthenticator(_)
             | Write::RetireKey(_) => None,
         })?;
+        let is_identity = |write: &&Write| matches!(write, Write::PutIdentity(_));
         Some(Self {
             user,
-            identities: Vec::new(),
+            // As large as it will be: most users have one, and a store may keep it for long.
+            identities: Vec::with_capacity(commit.writes.iter().filter(is_identity).count()),
             authenticators: Vec::new(),
             retired_keys: Vec::new(),
         })

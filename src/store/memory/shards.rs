@@ -12,8 +12,14 @@ pub(super) type Shard<K, V> = HashMap<K, V, BuildHasherDefault<TailHasher>>;
 
 /// A map whose entries are spread over [`SHARDS`] locks.
 pub(super) struct Shards<K, V> {
-    shards: [RwLock<Shard<K, V>>; SHARDS],
+    shards: [Apart<RwLock<Shard<K, V>>>; SHARDS],
 }
+
+/// Keeps a lock in cache lines of its own: readers of one shard write to its lock, and must not take
+/// that of its neighbour away from another core.
+#[derive(Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
 
 impl<K: ShardKey, V> Shards<K, V> {
     /// The shard that has `key` if the map has it.
@@ -21,18 +27,18 @@ impl<K: ShardKey, V> Shards<K, V> {
     /// A poisoned lock is taken as it is: whoever writes has checked everything before, so a panic
     /// leaves nothing half written.
     pub(super) fn read(&self, key: &K) -> RwLockReadGuard<'_, Shard<K, V>> {
-        self.shards[key.shard() % SHARDS].read().unwrap_or_else(PoisonError::into_inner)
+        self.shards[key.shard() % SHARDS].0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, to be changed.
     pub(super) fn write(&self, key: &K) -> RwLockWriteGuard<'_, Shard<K, V>> {
-        self.shards[key.shard() % SHARDS].write().unwrap_or_else(PoisonError::into_inner)
+        self.shards[key.shard() % SHARDS].0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K, V> Default for Shards<K, V> {
     fn default() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::default()) }
+        Self { shards: std::array::from_fn(|_| Apart::default()) }
     }
 }
 
@@ -84,7 +90,7 @@ impl Hasher for TailHasher {
     fn write_usize(&mut self, _length: usize) {}
 }
 
-const SHARDS: usize = 16;
+const SHARDS: usize = 64;
 
 /// An odd number without pattern: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

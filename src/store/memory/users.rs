@@ -23,8 +23,8 @@ pub struct MemoryUsers {
 
 /// A commit that has been checked and only needs to be written.
 pub(super) struct Change {
-    before: Option<Account>,
-    after: Account,
+    /// The account before and after; `None` if the commit only tells of something.
+    account: Option<(Option<Account>, Account)>,
     events: Vec<Event>,
 }
 
@@ -62,28 +62,43 @@ impl MemoryUsers {
         directory: &Directory,
         commit: &Commit,
     ) -> Result<Change, CommitError> {
-        let before = self.account(commit.user);
-        if !holds(commit, before.as_ref()) {
-            return Err(CommitError::Stale);
-        }
+        let only_tells = commit.writes.is_empty();
+        let before = {
+            let shard = self.accounts.read(&commit.user);
+            let before = shard.get(&commit.user);
+            if !holds(commit, before) {
+                return Err(CommitError::Stale);
+            }
+            if only_tells { None } else { before.cloned() }
+        };
         if let Some((other, epoch)) = commit.also
             && self.find(other).is_none_or(|user| user.epoch != epoch)
         {
             return Err(CommitError::Stale);
         }
+        let events = commit.events.clone();
+        if only_tells {
+            return Ok(Change { account: None, events });
+        }
         claims::check(directory, before.as_ref(), commit)?;
-        let after = Account::after(before.as_ref(), commit).ok_or(CommitError::Stale)?;
-        Ok(Change { before, after, events: commit.events.clone() })
+        let mut after = Account::after(before.as_ref(), commit).ok_or(CommitError::Stale)?;
+        // It is kept for long, and most users have one identity and nothing else.
+        after.identities.shrink_to_fit();
+        after.authenticators.shrink_to_fit();
+        after.retired_keys.shrink_to_fit();
+        Ok(Change { account: Some((before, after)), events })
     }
 
     /// Writes what was checked.
     pub(super) fn write(&self, directory: &mut Directory, change: Change) {
-        directory.replace(change.before.as_ref(), &change.after);
         for event in change.events {
             directory.append(event);
         }
-        let id = change.after.user.id;
-        self.accounts.write(&id).insert(id, change.after);
+        if let Some((before, after)) = change.account {
+            directory.replace(before.as_ref(), &after);
+            let id = after.user.id;
+            self.accounts.write(&id).insert(id, after);
+        }
     }
 }
 
