@@ -23,6 +23,7 @@ mod guests;
 mod measure;
 mod open;
 mod password;
+mod picture;
 mod promote;
 mod raw;
 mod refresh;

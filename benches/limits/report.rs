@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::Outcome;
 use crate::bench::Bench;
 use crate::measure::Race;
+use crate::{Outcome, picture};
 
 /// One measured operation.
 #[derive(Clone, Debug)]
@@ -124,6 +124,9 @@ impl Report {
         println!("{met} met, {} short", self.0.len() - met);
         if let Some(path) = &bench.args.table {
             std::fs::write(path, self.table())?;
+        }
+        if let Some(path) = &bench.args.svg {
+            std::fs::write(path, picture::draw(&self.0))?;
         }
         Ok(())
     }
