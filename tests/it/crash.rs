@@ -61,7 +61,7 @@ fn database(directory: &Path) -> PathBuf {
 }
 
 /// Beside the directory, so that what is done to the database is all that happens in it.
-fn keys(directory: &Path) -> PathBuf {
+pub(crate) fn keys(directory: &Path) -> PathBuf {
     directory.with_file_name("keys.json")
 }
 

@@ -15,7 +15,7 @@ use guestpass::model::{Entropy, SystemEntropy};
 use crate::support::Random;
 use crate::{
     corpus, crash, damage, enumeration, faults, jose, linearizability, load, lost_replies,
-    properties, races,
+    processes, properties, races,
 };
 use ledger::{Count, Ledger, Row};
 
@@ -116,6 +116,11 @@ const DRILLS: &[Drill] = &[
         name: "flipped bits",
         unit: "files with flipped bits, refused or read with nobody half there",
         run: damage::pages::random_flips,
+    },
+    Drill {
+        name: "two processes",
+        unit: "operations that one of two processes over one file was told are done, and that are",
+        run: processes::random_rounds,
     },
 ];
 

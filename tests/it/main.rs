@@ -25,6 +25,7 @@ mod load;
 mod long;
 mod lost_replies;
 mod operator;
+mod processes;
 mod promotion;
 mod properties;
 mod races;

@@ -26,7 +26,9 @@ pub(crate) use interleave::{
     interleave_all,
 };
 pub(crate) use model::{Model, Shown, description};
-pub(crate) use operation::{Asker, Came, GAVE_UP, NAMES, Operation, Player, operation, outcome};
+pub(crate) use operation::{
+    Asker, Came, GAVE_UP, NAMES, Operation, Player, operation, outcome, pick,
+};
 pub(crate) use probe::{Fault, Script};
 pub(crate) use random::Random;
 pub(crate) use world::{
