@@ -34,8 +34,9 @@ async fn ten_thousand_challenges_leave_the_files_as_they_were() {
     }
 }
 
-/// Challenges from one site on SQLite, until it is time. At every million, the files are what they were
-/// and the process is no larger than at the first, but for what an allocator keeps to itself.
+/// Challenges from one site on SQLite, until it is time. In the end the files are what they were, and at
+/// every hundred thousand the process is no larger than at the first, but for what an allocator keeps to
+/// itself.
 pub(crate) fn endless_challenges(seed: u64, until: Instant) -> u64 {
     let directory = tempfile::tempdir().unwrap();
     let backend = SqliteBackend::open(directory.path().join("guestpass.db")).unwrap();
@@ -48,7 +49,7 @@ pub(crate) fn endless_challenges(seed: u64, until: Instant) -> u64 {
             run(challenge(&site));
         }
         asked += PORTION;
-        if asked.is_multiple_of(MILLION)
+        if asked.is_multiple_of(LOOK)
             && let Some(now) = resident_kib()
         {
             let before = *at_first.get_or_insert(now);
@@ -79,5 +80,6 @@ fn sizes(directory: &Path) -> Vec<(String, u64)> {
 
 /// Challenges between two looks at the clock.
 const PORTION: u64 = 1000;
-const MILLION: u64 = 1_000_000;
+/// Challenges between two looks at the memory.
+const LOOK: u64 = 100_000;
 const MOST_GROWTH_KIB: u64 = 4096;
