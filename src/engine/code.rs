@@ -66,11 +66,13 @@ impl Engine {
         if !is_same || lifetime::is_past_fence(&user, now) {
             return Err(Rejection::SessionSuperseded.into());
         }
-        if user.is_disabled {
-            return Err(Rejection::Disabled.into());
-        }
         // The session bears the code's own name, so that a second use finds what the first one opened.
         let id = SessionId::from_bytes(ticket.nonce.0);
+        if user.is_disabled {
+            // A guest keeps its sessions for the day that it is enabled, but none whose code was used twice.
+            self.backend().sessions().remove_by_id(subject.user, id).await?;
+            return Err(Rejection::Disabled.into());
+        }
         let token = SessionToken::draw(self.entropy())?;
         let kind = SessionKind::Refresh(client.clone());
         let lifetime = Lifetime::of(&kind, self.policy())?;

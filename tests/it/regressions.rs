@@ -22,6 +22,23 @@ fn signing_out_nothing_ends_no_guest() {
     });
 }
 
+/// A code that came a second time while its guest was disabled was answered with that alone. The session
+/// that the first use had opened waited for the day that the guest is enabled, and then counted for
+/// whichever of the two had it, the thief perhaps.
+#[test]
+fn a_code_that_is_used_twice_leaves_no_session_to_a_disabled_guest() {
+    on_every_backend(|world| {
+        let issued = run(world.engine.sign_up_anonymously(code_for("app"), None)).unwrap();
+        let guest = issued.user.id;
+        let code = World::issued(issued);
+        let held = world.redeem(&code, "app").unwrap();
+        run(world.engine.disable(guest)).unwrap();
+        assert_eq!(refused(world.redeem(&code, "app")), Rejection::Disabled);
+        run(world.engine.enable(guest)).unwrap();
+        assert_eq!(world.ended(&held), Some(Rejection::SessionUnknown));
+    });
+}
+
 /// Two requests moved the fence of a guest at once: opening a flow put it an hour away, and an access,
 /// decided before, put it back to where its session ends. The flow then ended under the hands of the
 /// person who was signing up in it.
