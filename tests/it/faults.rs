@@ -6,6 +6,6 @@ mod cast;
 pub(crate) mod clock;
 mod entropy;
 pub(crate) mod every_call;
-mod methods;
+pub(crate) mod methods;
 mod panics;
 pub(crate) mod repeats;

@@ -288,7 +288,7 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 /// The methods that wait, as they stand in the source.
-fn in_the_source() -> BTreeSet<String> {
+pub(crate) fn in_the_source() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine");
     let mut found = BTreeSet::new();
     for file in fs::read_dir(folder).unwrap() {

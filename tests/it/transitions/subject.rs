@@ -1,11 +1,12 @@
-//! A user in each standing, and what can be done to one.
+//! A user in each standing, and what it has to show.
 
 use guestpass::credential::Action;
-use guestpass::model::{KeyName, ProvenIdentity, Standing, UserId};
+use guestpass::engine::FlowStart;
+use guestpass::model::{KeyName, Standing, UserId};
 use guestpass::rules::OnConflict;
-use guestpass::{Credential, Engine, Error, Guest, SignedIn};
+use guestpass::{Engine, Error, Guest, Open, Opened, SignedIn};
 
-use crate::support::{Device, Held, PASSWORD, Place, World, cookie, days, email, password, run};
+use crate::support::{Device, Held, Place, World, code_for, cookie, days, password, refresh, run};
 
 pub(crate) const STANDINGS: [&str; 10] = [
     "absent",
@@ -20,69 +21,121 @@ pub(crate) const STANDINGS: [&str; 10] = [
     "collected",
 ];
 
-/// Does something to a subject, and says what was answered.
-type Perform = fn(&Subject) -> String;
-
-pub(crate) const ACTIONS: [(&str, Perform); 15] = [
-    ("sign in with the device key", Subject::sign_in_with_key),
-    ("authenticate a session", Subject::authenticate),
-    ("promote, new identity", Subject::promote_new),
-    ("promote, same identity", Subject::promote_same),
-    ("promote, taken identity, `error`", Subject::promote_taken_error),
-    ("promote, taken identity, `login`", Subject::promote_taken_login),
-    ("sign in as another while a guest, `error`", Subject::sign_in_error),
-    ("sign in as another while a guest, `login`", Subject::sign_in_login),
-    ("sign out everywhere", Subject::sign_out_all),
-    ("change the password", Subject::change_password),
-    ("set the password", Subject::set_password),
-    ("disable", Subject::disable),
-    ("enable", Subject::enable),
-    ("delete", Subject::delete),
-    ("sweep", Subject::sweep),
-];
+/// What a subject was given the last time that it was let in, or asked for as a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// A cookie session.
+    Cookie,
+    /// A refresh-token session, and an access token of it.
+    Tokens,
+    /// An authorization code.
+    Code,
+    /// An authorization code that was redeemed.
+    SpentCode,
+    /// A cookie session, and a promotion code as a guest. Who has a device key gets none.
+    PromotionCode,
+    /// A cookie session, and a flow that was begun as a guest.
+    Flow,
+}
 
 /// A user in one standing, with what it had as a guest and has now.
 pub(crate) struct Subject {
-    world: World,
-    device: Device,
+    pub(super) world: World,
+    pub(super) device: Device,
     /// Nobody has this one's key, or the subject has it or had it.
-    user: Option<UserId>,
+    pub(super) user: Option<UserId>,
+    given: Given,
     /// The last session that the subject was given, if it is one; else a session of nobody.
-    held: Held,
+    held: Option<Held>,
+    /// The access token, code or ticket that it was given.
+    pub(super) text: String,
     /// What the subject has shown as a guest, while it was one.
     guest: Option<Guest>,
 }
 
 impl Subject {
-    pub(crate) fn new(place: Place, standing: &str) -> Self {
+    pub(crate) fn new(place: Place, standing: &str, given: Given) -> Self {
         let world = World::new(place);
         world.regular("other");
-        let device = Device::new(1);
-        let without_key = matches!(standing, "guest" | "guest past its fence" | "collected");
-        let held = if without_key { world.guest() } else { world.guest_on(&device) };
-        let guest = world.by_session(&held);
-        let user = held.user;
-        let mut subject = Self { world, device, user: Some(user), held, guest: Some(guest) };
-        let (world, engine) = (&subject.world, &subject.world.engine);
+        let mut subject = Self {
+            world,
+            device: Device::new(1),
+            user: None,
+            given,
+            held: None,
+            text: String::new(),
+            guest: None,
+        };
+        let is_without_key = matches!(standing, "guest" | "guest past its fence" | "collected")
+            || given == Given::PromotionCode && standing != "guest with key";
+        subject.come_as_guest(is_without_key);
+        subject.become_what(standing);
+        assert_eq!(subject.standing(), standing);
+        subject
+    }
+
+    fn come_as_guest(&mut self, is_without_key: bool) {
+        let engine = &self.world.engine;
+        let signed_up = if is_without_key {
+            run(engine.sign_up_anonymously(self.open(), None))
+        } else {
+            let request = self.device.request(engine, Action::Auth);
+            run(engine.sign_in_with_device_key(&request, self.open(), None))
+        };
+        self.take(signed_up.unwrap());
+        let engine = &self.world.engine;
+        self.guest = self.held.as_ref().map(|held| self.world.by_session(held));
+        match self.given {
+            Given::PromotionCode if is_without_key => {
+                self.text = run(engine.promotion_code(&self.held().token)).unwrap().text;
+            }
+            Given::Flow => {
+                let shown = if is_without_key {
+                    run(engine.promotion_code(&self.held().token)).unwrap().text
+                } else {
+                    self.device.request(engine, Action::Promote)
+                };
+                let start = if is_without_key {
+                    FlowStart::PromotionCode(&shown)
+                } else {
+                    FlowStart::SignedRequest(&shown)
+                };
+                self.text = run(engine.open_flow(start, &[])).unwrap().ticket.text;
+            }
+            Given::Cookie
+            | Given::Tokens
+            | Given::Code
+            | Given::SpentCode
+            | Given::PromotionCode => {}
+        }
+    }
+
+    fn become_what(&mut self, standing: &str) {
+        let user = self.user.unwrap();
+        let engine = self.world.engine.clone();
         match standing {
             "absent" => {
-                run(engine.sign_out(&subject.held.token)).unwrap();
-                subject.device = Device::new(2);
-                subject.user = None;
-                subject.guest = None;
+                if let Some(held) = &self.held {
+                    run(engine.sign_out(&held.token)).unwrap();
+                }
+                self.device = Device::new(2);
+                self.user = None;
+                self.guest = None;
+                if self.given != Given::Tokens {
+                    "none of ours".clone_into(&mut self.text);
+                }
             }
             "guest" | "guest with key" => {}
             "disabled guest" => run(engine.disable(user)).unwrap(),
-            "guest past its fence" => world.advance(days(40)),
-            "regular" => subject.held = subject.promoted(),
+            "guest past its fence" => self.world.advance(days(40)),
+            "regular" => self.be_promoted(),
             "disabled regular" => {
-                subject.held = subject.promoted();
-                run(subject.world.engine.disable(user)).unwrap();
+                self.be_promoted();
+                run(engine.disable(user)).unwrap();
             }
             "merged" => {
-                let login = subject.login();
-                run(login.promote(&subject.proof().unwrap(), password("other"), cookie(), None))
-                    .unwrap();
+                let proof = self.proof().unwrap();
+                run(self.login().promote(&proof, password("other"), cookie(), None)).unwrap();
             }
             "deleted" => run(engine.delete(user)).unwrap(),
             "collected" => {
@@ -91,8 +144,42 @@ impl Subject {
             }
             other => panic!("no standing is called {other}"),
         }
-        assert_eq!(subject.standing(), standing);
-        subject
+    }
+
+    fn be_promoted(&mut self) {
+        let proof = self.proof().unwrap();
+        let promoted =
+            run(self.world.engine.promote(&proof, password("subject"), self.open(), None));
+        self.take(promoted.unwrap());
+    }
+
+    /// What is to be opened for it.
+    fn open(&self) -> Open {
+        match self.given {
+            Given::Cookie | Given::PromotionCode | Given::Flow => cookie(),
+            Given::Tokens => refresh("app"),
+            Given::Code | Given::SpentCode => code_for("app"),
+        }
+    }
+
+    /// Takes what it was given when it was let in.
+    fn take(&mut self, signed_in: SignedIn) {
+        self.user = Some(signed_in.user.id);
+        match signed_in.opened {
+            Opened::Session { .. } => {
+                let held = Held::from(signed_in);
+                if self.given == Given::Tokens {
+                    self.text = self.world.access_token(&held);
+                }
+                self.held = Some(held);
+            }
+            Opened::Code(code) => {
+                if self.given == Given::SpentCode {
+                    self.held = Some(self.world.redeem(&code.text, "app").unwrap());
+                }
+                self.text = code.text;
+            }
+        }
     }
 
     /// The answer, and the standing after it if that is another.
@@ -122,17 +209,17 @@ impl Subject {
         }
     }
 
-    fn promoted(&self) -> Held {
-        self.world.promote(&self.proof().unwrap(), password("subject")).unwrap()
+    pub(super) fn held(&self) -> &Held {
+        self.held.as_ref().unwrap()
     }
 
-    fn login(&self) -> Engine {
+    pub(super) fn login(&self) -> Engine {
         self.world.engine_with(|policy| policy.anonymous.on_conflict = OnConflict::Login)
     }
 
     /// What the subject shows as a guest now: a signed request if it has or had a key, else what it
     /// showed while it was one.
-    fn proof(&self) -> Result<Guest, Error> {
+    pub(super) fn proof(&self) -> Result<Guest, Error> {
         let request = self.device.request(&self.world.engine, Action::Promote);
         match run(self.world.engine.guest_by_key(&request)) {
             Err(error) => self.guest.clone().ok_or(error),
@@ -140,118 +227,20 @@ impl Subject {
         }
     }
 
-    fn sign_in_with_key(&self) -> String {
-        let has_none = self.user.is_some_and(|user| {
+    /// Whether it is there and has no key, nor had one.
+    pub(super) fn never_had_key(&self) -> bool {
+        self.user.is_some() && !self.has_or_had_key()
+    }
+
+    pub(super) fn has_or_had_key(&self) -> bool {
+        self.user.is_some_and(|user| {
             let account = self.world.account(user);
-            account.device_key().is_none() && account.retired_keys.is_empty()
-        });
-        if has_none {
-            return "n/a".to_owned();
-        }
-        let request = self.device.request(&self.world.engine, Action::Auth);
-        outcome(run(self.world.engine.sign_in_with_device_key(&request, cookie(), None)))
-    }
-
-    fn authenticate(&self) -> String {
-        done(self.world.authenticate(&self.held))
-    }
-
-    fn promote(&self, engine: &Engine, credential: Credential) -> String {
-        match self.proof() {
-            Ok(proof) => outcome(run(engine.promote(&proof, credential, cookie(), None))),
-            Err(error) => refusal(&error),
-        }
-    }
-
-    fn promote_new(&self) -> String {
-        self.promote(&self.world.engine, password("new"))
-    }
-
-    fn promote_same(&self) -> String {
-        self.promote(&self.world.engine, password("subject"))
-    }
-
-    fn promote_taken_error(&self) -> String {
-        self.promote(&self.world.engine, password("other"))
-    }
-
-    fn promote_taken_login(&self) -> String {
-        self.promote(&self.login(), password("other"))
-    }
-
-    fn sign_in_as_other(&self, engine: &Engine) -> String {
-        let guest = self.proof().ok();
-        outcome(run(engine.sign_in(password("other"), guest.as_ref(), cookie(), None)))
-    }
-
-    fn sign_in_error(&self) -> String {
-        self.sign_in_as_other(&self.world.engine)
-    }
-
-    fn sign_in_login(&self) -> String {
-        self.sign_in_as_other(&self.login())
+            account.device_key().is_some() || !account.retired_keys.is_empty()
+        })
     }
 
     /// The user, or an ID that nobody has.
-    fn id(&self) -> UserId {
+    pub(super) fn id(&self) -> UserId {
         self.user.unwrap_or(UserId::from_bytes([7; 16]))
     }
-
-    fn sign_out_all(&self) -> String {
-        done(run(self.world.engine.sign_out_all(self.id())))
-    }
-
-    fn change_password(&self) -> String {
-        let token = &self.held.token;
-        done(run(self.world.engine.change_password(token, PASSWORD, "a new password", None)))
-    }
-
-    fn set_password(&self) -> String {
-        let identity = ProvenIdentity::login_id(email("subject"));
-        done(run(self.world.engine.set_password(identity, "a new password")))
-    }
-
-    fn disable(&self) -> String {
-        done(run(self.world.engine.disable(self.id())))
-    }
-
-    fn enable(&self) -> String {
-        done(run(self.world.engine.enable(self.id())))
-    }
-
-    fn delete(&self) -> String {
-        done(run(self.world.engine.delete(self.id())))
-    }
-
-    fn sweep(&self) -> String {
-        done(run(self.world.engine.sweep(100)))
-    }
-}
-
-fn outcome(result: Result<SignedIn, Error>) -> String {
-    match result {
-        Ok(signed_in) => {
-            let outcome = format!("{:?}", signed_in.outcome);
-            let words = outcome.split(' ').next().unwrap();
-            match words {
-                "SignedUp" => "signed up",
-                "SignedIn" | "Merged" => "signed in",
-                "Promoted" => "promoted",
-                other => panic!("{other}"),
-            }
-            .to_owned()
-        }
-        Err(error) => refusal(&error),
-    }
-}
-
-fn done<T>(result: Result<T, Error>) -> String {
-    match result {
-        Ok(_) => "done".to_owned(),
-        Err(error) => refusal(&error),
-    }
-}
-
-fn refusal(error: &Error) -> String {
-    format!("`{}`", error.rejection().unwrap().code())
 }
