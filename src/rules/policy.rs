@@ -1,13 +1,21 @@
 //! What the operator decides: lifetimes, limits, clients.
 
 mod client;
+mod error;
+mod limits;
+mod network;
+mod origin;
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use client::{ApplicationType, ClientPolicy};
+pub use error::PolicyError;
+pub use limits::{AnonymousSignUpLimits, Bucket, PasswordLimits, RateLimits};
+pub(crate) use network::parse_network;
+pub use origin::PublicOrigin;
+use origin::{check_origin, host, is_domain, is_within};
 
 /// What the operator decides, with Authgear's names and defaults.
 ///
@@ -40,35 +48,6 @@ pub struct Policy {
     pub rate_limits: RateLimits,
     /// The applications that may ask for tokens.
     pub clients: Vec<ClientPolicy>,
-}
-
-/// A scheme, host and port without a path; see [`Policy::public_origin`].
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct PublicOrigin(String);
-
-impl PublicOrigin {
-    /// The text of the origin, without a slash at its end.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the origin is reached over TLS.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-}
-
-impl Default for PublicOrigin {
-    fn default() -> Self {
-        Self("http://localhost:3000".to_owned())
-    }
-}
-
-impl<T: Into<String>> From<T> for PublicOrigin {
-    fn from(origin: T) -> Self {
-        Self(origin.into())
-    }
 }
 
 /// What concerns HTTP alone.
@@ -178,93 +157,6 @@ pub enum Verification {
     Off,
 }
 
-/// How often something may be tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RateLimits {
-    /// Sign-ups of anonymous users, and promotions.
-    pub signup_anonymous: AnonymousSignUpLimits,
-    /// Failed passwords.
-    pub password: PasswordLimits,
-}
-
-/// Sign-ups of anonymous users, and promotions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AnonymousSignUpLimits {
-    /// By address; IPv6 by its first 64 bits. 60 a minute if not given.
-    #[serde(deserialize_with = "Bucket::or::<_, 60, 60>")]
-    pub per_ip: Bucket,
-}
-
-impl Default for AnonymousSignUpLimits {
-    fn default() -> Self {
-        Self { per_ip: Bucket::new(60, 60) }
-    }
-}
-
-/// Failed passwords; what succeeds is not counted.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PasswordLimits {
-    /// By address, whoever is tried; IPv6 by its first 64 bits. 60 a minute if not given.
-    #[serde(deserialize_with = "Bucket::or::<_, 60, 60>")]
-    pub per_ip: Bucket,
-    /// By login ID and address. 10 a minute if not given.
-    #[serde(deserialize_with = "Bucket::or::<_, 60, 10>")]
-    pub per_login_id_per_ip: Bucket,
-    /// By login ID, whoever tries. 100 an hour if not given.
-    #[serde(deserialize_with = "Bucket::or::<_, 3600, 100>")]
-    pub per_login_id: Bucket,
-}
-
-impl Default for PasswordLimits {
-    fn default() -> Self {
-        Self {
-            per_ip: Bucket::new(60, 60),
-            per_login_id_per_ip: Bucket::new(10, 60),
-            per_login_id: Bucket::new(100, 3600),
-        }
-    }
-}
-
-/// A token bucket: `burst` tries at once, and as many again spread over each period.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    /// Whether there is a limit at all.
-    pub enabled: bool,
-    /// How long it takes for an empty bucket to be full, in seconds.
-    pub period_seconds: u64,
-    /// How many tries a full bucket holds.
-    pub burst: u32,
-}
-
-impl Bucket {
-    /// A limit of `burst` in `period_seconds`.
-    pub const fn new(burst: u32, period_seconds: u64) -> Self {
-        Self { enabled: true, period_seconds, burst }
-    }
-
-    /// Reads a bucket; what is not given is as in the default of this one.
-    fn or<'de, D: Deserializer<'de>, const PERIOD_SECONDS: u64, const BURST: u32>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields, rename = "rate limit")]
-        struct Given {
-            enabled: Option<bool>,
-            period_seconds: Option<u64>,
-            burst: Option<u32>,
-        }
-        let given = Given::deserialize(deserializer)?;
-        Ok(Self {
-            enabled: given.enabled.unwrap_or(true),
-            period_seconds: given.period_seconds.unwrap_or(PERIOD_SECONDS),
-            burst: given.burst.unwrap_or(BURST),
-        })
-    }
-}
-
 impl Policy {
     /// Reads a policy from TOML; what is not given has its default.
     ///
@@ -274,10 +166,8 @@ impl Policy {
     /// policy that [`check`](Self::check) refuses.
     #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text).map_err(|error| PolicyError {
-            key: String::new(),
-            problem: error.to_string().trim_end().to_owned(),
-        })?;
+        let policy: Self = toml::from_str(text)
+            .map_err(|error| PolicyError::new("", error.to_string().trim_end()))?;
         policy.check()?;
         Ok(policy)
     }
@@ -336,139 +226,16 @@ impl Policy {
                 }
             }
         }
-        for (key, bucket) in [
-            ("rate_limits.signup_anonymous.per_ip", &self.rate_limits.signup_anonymous.per_ip),
-            ("rate_limits.password.per_ip", &self.rate_limits.password.per_ip),
-            (
-                "rate_limits.password.per_login_id_per_ip",
-                &self.rate_limits.password.per_login_id_per_ip,
-            ),
-            ("rate_limits.password.per_login_id", &self.rate_limits.password.per_login_id),
-        ] {
-            if bucket.period_seconds == 0
-                || MAX_LIFETIME_SECONDS < bucket.period_seconds
-                || bucket.burst == 0
-            {
-                let problem =
-                    "must have a period of 1 second to 10 years and a burst of at least 1";
-                return Err(PolicyError::new(key, problem));
-            }
-        }
+        self.rate_limits.check()?;
         for (index, client) in self.clients.iter().enumerate() {
             client.check(index)?;
             if self.clients[..index].iter().any(|other| other.client_id == client.client_id) {
                 let key = format!("clients[{index}].client_id");
-                return Err(PolicyError {
-                    key,
-                    problem: "must not be another client's too".to_owned(),
-                });
+                return Err(PolicyError::new(&key, "must not be another client's too"));
             }
         }
         Ok(())
     }
-}
-
-/// A value of the policy cannot be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyError {
-    key: String,
-    problem: String,
-}
-
-impl PolicyError {
-    fn new(key: &str, problem: &str) -> Self {
-        Self { key: key.to_owned(), problem: problem.to_owned() }
-    }
-
-    /// The key of the value, as in `session.lifetime_seconds`; empty if the text as a whole is wrong.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-}
-
-impl std::fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.key.is_empty() {
-            return f.write_str(&self.problem);
-        }
-        write!(f, "{} {}", self.key, self.problem)
-    }
-}
-
-impl std::error::Error for PolicyError {}
-
-/// A network as an address and the number of bits that count.
-pub(crate) fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address.parse().ok()?, Some(bits.parse::<u8>().ok()?)),
-        None => (text.parse::<IpAddr>().ok()?, None),
-    };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(most);
-    (bits <= most).then_some((address, bits))
-}
-
-fn check_origin(key: &str, origin: &str) -> Result<(), PolicyError> {
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\\"'<>".contains(&byte);
-    match host {
-        Some(host)
-            if has_host_and_port(host)
-                && origin.len() <= MAX_ORIGIN
-                && host.bytes().all(plain)
-                && origin == origin.to_ascii_lowercase() =>
-        {
-            Ok(())
-        }
-        Some(_) | None => Err(PolicyError::new(
-            key,
-            "must be http:// or https://, a host in lower case and perhaps a port, without a path",
-        )),
-    }
-}
-
-/// A host, which may be an IPv6 address in brackets, and perhaps a port.
-fn has_host_and_port(authority: &str) -> bool {
-    let after_address = authority.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match authority[after_address..].find(':') {
-        Some(colon) => {
-            let (host, port) = authority.split_at(after_address + colon);
-            (host, Some(&port[1..]))
-        }
-        None => (authority, None),
-    };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| 0 < port);
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_domain(host),
-    };
-    is_host && port.is_none_or(is_port)
-}
-
-fn is_domain(domain: &str) -> bool {
-    let fits = (1..=253).contains(&domain.len());
-    let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    fits && domain.split('.').all(is_label)
-}
-
-/// The host of an origin that was checked, without its port.
-fn host(origin: &str) -> &str {
-    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    match host.rsplit_once(':') {
-        Some((name, _)) if !host.ends_with(']') => name,
-        Some(_) | None => host,
-    }
-}
-
-/// Whether a browser takes a cookie with this `Domain` from `host`, which it otherwise drops without
-/// a word (RFC 6265, section 5.1.3).
-fn is_within(host: &str, domain: &str) -> bool {
-    let domain = domain.to_ascii_lowercase();
-    let is_parent = host.strip_suffix(&domain).is_some_and(|below| below.ends_with('.'));
-    // An address has no parents, and no host may set cookies for a domain as wide as `com`.
-    host == domain || is_parent && domain.contains('.') && host.parse::<IpAddr>().is_err()
 }
 
 fn check_lifetime(key: &str, seconds: u64) -> Result<(), PolicyError> {
@@ -490,7 +257,6 @@ pub(crate) fn seconds(seconds: u64) -> Duration {
 const WEEKS_52: u64 = 52 * 7 * 24 * 3600;
 const DAYS_30: u64 = 30 * 24 * 3600;
 const MAX_LIFETIME_SECONDS: u64 = 10 * 365 * 24 * 3600;
-const MAX_ORIGIN: usize = 255;
 const MAX_COOKIE_PREFIX: usize = 32;
 
 #[cfg(test)]
@@ -500,50 +266,6 @@ mod tests {
     #[test]
     fn the_defaults_are_a_policy() {
         assert_eq!(Policy::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn a_network_has_no_more_bits_than_its_address() {
-        assert_eq!(parse_network("10.0.0.0/8"), Some(([10, 0, 0, 0].into(), 8)));
-        assert_eq!(parse_network("10.0.0.0/33"), None);
-        assert!(parse_network("::1").is_some());
-        assert_eq!(parse_network("localhost"), None);
-    }
-
-    #[test]
-    fn an_origin_is_no_url() {
-        for wrong in [
-            "",
-            "example.com",
-            "https://",
-            "https://a/b",
-            "https://A",
-            "https://u@h",
-            "ftp://x",
-            "http://a:port",
-            "http://a:99999",
-            "http://a:0",
-            "http://::::",
-            "http://a..b",
-            "http://[1]",
-        ] {
-            assert!(check_origin("public_origin", wrong).is_err(), "{wrong}");
-        }
-        for right in
-            ["http://localhost:3000", "https://a.example", "http://[::1]:80", "http://127.0.0.1"]
-        {
-            assert!(check_origin("public_origin", right).is_ok(), "{right}");
-        }
-    }
-
-    #[cfg(feature = "toml")]
-    #[test]
-    fn a_limit_is_changed_in_one_of_its_values() {
-        let text = "[rate_limits.password.per_login_id]\nenabled = false";
-        let policy = Policy::from_toml(text).unwrap();
-        let expected = Bucket { enabled: false, ..Bucket::new(100, 3600) };
-        assert_eq!(policy.rate_limits.password.per_login_id, expected);
-        assert_eq!(policy.rate_limits.password.per_ip, Bucket::new(60, 60));
     }
 
     /// Browsers drop every cookie with a `Domain` that the answering host is not in, and say nothing.

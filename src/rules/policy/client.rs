@@ -89,9 +89,7 @@ impl ClientPolicy {
 
     pub(super) fn check(&self, index: usize) -> Result<(), PolicyError> {
         let key = |name: &str| format!("clients[{index}].{name}");
-        let wrong = |name: &str, problem: &str| {
-            Err(PolicyError { key: key(name), problem: problem.to_owned() })
-        };
+        let wrong = |name: &str, problem: &str| Err(PolicyError::new(&key(name), problem));
         if ClientId::parse(&self.client_id).is_none() {
             return wrong("client_id", "must be 1 to 128 printable ASCII characters without space");
         }
