@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod keyring;
 mod mac;
 pub mod password;
+mod secret;
 mod session_token;
 pub mod signed_request;
 mod strict_json;

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use key::{Chain, KeyLabel, KeySet, Prepare, Secret};
+pub(crate) use key::{Chain, KeyLabel, KeySet};
 
 use crate::credential::keyring::key::Key;
+use crate::credential::secret::Prepare;
 use crate::model::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy, Timestamp};
 
 /// The keys of an installation, in memory or in a file that several processes share.

@@ -6,7 +6,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::credential::constant_time;
-use crate::credential::keyring::{Prepare, Secret};
+use crate::credential::secret::{Prepare, Secret};
 
 /// A prepared key. A copy costs less than preparing the key again, and is consumed by its one use.
 #[derive(Clone)]

@@ -6,23 +6,9 @@ use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 use crate::credential::mac::MacKey;
+use crate::credential::secret::{Prepare, Secret};
 use crate::model::entropy::draw;
 use crate::model::{Entropy, EntropyError, Timestamp};
-
-/// The 256 bits of a key.
-pub(crate) type Secret = Zeroizing<[u8; 32]>;
-
-/// What a key is used as, computed once.
-pub(crate) trait Prepare {
-    /// Computes what is needed of `secret`.
-    fn prepare(secret: &Secret) -> Self;
-}
-
-impl Prepare for SigningKey {
-    fn prepare(secret: &Secret) -> Self {
-        Self::from_bytes(secret)
-    }
-}
 
 /// Names a key of the keyring, in what was made with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

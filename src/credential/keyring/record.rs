@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::credential::base64url;
-use crate::credential::keyring::key::{Chain, Key, KeyLabel, KeySet, Prepare, Secret};
+use crate::credential::keyring::key::{Chain, Key, KeyLabel, KeySet};
 use crate::credential::keyring::{KeyringError, Purpose};
+use crate::credential::secret::{Prepare, Secret};
 use crate::model::Timestamp;
 
 /// The keys of `keys` as JSON.
