@@ -7,7 +7,7 @@ use crate::engine::request::CredentialKind;
 use crate::engine::{
     Credential, Engine, Error, Landed, MAX_ATTEMPTS, Open, SignInOutcome, SignedIn,
 };
-use crate::model::{Account, Method, ProvenIdentity, Timestamp, UserId};
+use crate::model::{Account, Commit, Method, ProvenIdentity, Timestamp, User, UserId};
 use crate::rules::sign_up::{self, Anchor};
 use crate::rules::{Admission, Claim, Rejection, sign_in};
 use crate::store::{Landing, Lookup};
@@ -56,23 +56,13 @@ impl Engine {
             let user = UserId::draw(self.entropy(), now)?;
             let anchor = Anchor::SessionsUntil(fence);
             let commit = sign_up::anonymous(user, self.fresh_epoch()?, anchor, now);
-            let account = Account::after(None, &commit).ok_or(Error::Contended)?;
-            let admission = Admission::to(&account, Method::Anonymous);
+            let method = Method::Anonymous;
             #[cfg(canary)]
-            let admission = crate::canary::Canary::GuestByPassword
-                .instead(admission, Admission::to(&account, Method::Password));
-            let mut landing = Landing {
-                open_session: prepared.session(&admission, now),
-                commit: Some(commit),
-                ..Landing::default()
-            };
-            match self.land(&mut landing).await? {
-                Landed::Whole => {
-                    let outcome = SignInOutcome::SignedUp;
-                    return self.give(prepared, account.user, &admission, outcome, now).await;
-                }
-                // The random bytes named a user that exists; others will not.
-                Landed::Stale | Landed::Held => {}
+            let method = crate::canary::Canary::GuestByPassword.instead(method, Method::Password);
+            // If the random bytes named a user that exists, others will not.
+            if let Some((user, admission)) = self.begin(commit, method, &prepared, now).await? {
+                let outcome = SignInOutcome::SignedUp;
+                return self.give(prepared, user, &admission, outcome, now).await;
             }
         }
         Err(Error::Contended)
@@ -129,22 +119,35 @@ impl Engine {
             };
             let user = UserId::draw(self.entropy(), now)?;
             let commit = sign_up::regular(user, claim, self.fresh(now)?, now);
-            let account = Account::after(None, &commit).ok_or(Error::Contended)?;
-            let admission = Admission::to(&account, credential.method());
-            let mut landing = Landing {
-                open_session: prepared.session(&admission, now),
-                commit: Some(commit),
-                ..Landing::default()
-            };
-            match self.land(&mut landing).await? {
-                Landed::Whole => {
-                    let outcome = SignInOutcome::SignedUp;
-                    return self.give(prepared, account.user, &admission, outcome, now).await;
-                }
-                Landed::Stale | Landed::Held => {}
+            let method = credential.method();
+            if let Some((user, admission)) = self.begin(commit, method, &prepared, now).await? {
+                let outcome = SignInOutcome::SignedUp;
+                return self.give(prepared, user, &admission, outcome, now).await;
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Lands the commit that makes a user, and the session that opens with it; `None` if the user's ID or
+    /// identity is somebody's already.
+    async fn begin(
+        &self,
+        commit: Commit,
+        method: Method,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<Option<(User, Admission)>, Error> {
+        let account = Account::after(None, &commit).ok_or(Error::Contended)?;
+        let admission = Admission::to(&account, method);
+        let mut landing = Landing {
+            open_session: prepared.session(&admission, now),
+            commit: Some(commit),
+            ..Landing::default()
+        };
+        match self.land(&mut landing).await? {
+            Landed::Whole => Ok(Some((account.user, admission))),
+            Landed::Stale | Landed::Held => Ok(None),
+        }
     }
 
     /// What `credential` makes of a user who takes it on; a password is hashed here.
@@ -166,7 +169,7 @@ impl Engine {
     pub(super) async fn let_in(
         &self,
         prepared: Prepared,
-        user: crate::model::User,
+        user: User,
         admission: Admission,
         mut landing: Landing,
         outcome: SignInOutcome,
