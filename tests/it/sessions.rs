@@ -9,13 +9,24 @@ mod uses;
 
 use std::time::Duration;
 
-use guestpass::Rejection;
-use guestpass::model::{ClientId, SessionId};
+use guestpass::model::{ClientId, Entropy, EntropyError, SessionId};
+use guestpass::{Engine, Rejection};
 
 use crate::support::{
     Device, Held, Place, World, app, cookie, in_every_order, interleave, on_every_backend,
     password, refresh, refused, run, seconds,
 };
+
+/// Draws the same bits always.
+#[derive(Debug)]
+struct Alike(u8);
+
+impl Entropy for Alike {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        bytes.fill(self.0);
+        Ok(())
+    }
+}
 
 fn in_client(world: &World, client: &str) -> Held {
     run(world.engine.sign_in(password("ada"), None, refresh(client), None)).unwrap().into()
@@ -166,6 +177,31 @@ fn beyond_the_allowed_number_a_clients_earliest_session_ends() {
         assert_eq!(world.ended(&sessions[2]), None);
         assert_eq!(world.ended(&elsewhere), None, "another client has its own number");
     });
+}
+
+/// Each of them is ended under the name of it and the new session together, and one of the new session with
+/// all bits alike would be the same for two of them, if the one bit decided and not both.
+#[test]
+fn every_surplus_session_ends_whatever_the_new_one_is_called() {
+    for bits in [u8::MIN, u8::MAX] {
+        on_every_backend(|world| {
+            world.regular("ada");
+            let by = |engine: &Engine| {
+                Held::from(
+                    run(engine.sign_in(password("ada"), None, refresh("two"), None)).unwrap(),
+                )
+            };
+            let with_more = world.engine_with(|policy| {
+                let two = policy.clients.iter_mut().find(|client| client.client_id == "two");
+                two.unwrap().max_concurrent_session = 3;
+            });
+            let before = [(); 3].map(|()| by(&with_more));
+            let new = by(&world.engine_with_parts(world.clock.clone(), Alike(bits)));
+            let live = before.iter().filter(|held| world.ended(held).is_none()).count();
+            assert_eq!(live, 1, "beside the new one, with its bits all {bits:#04x}");
+            assert_eq!(world.ended(&new), None);
+        });
+    }
 }
 
 #[test]
