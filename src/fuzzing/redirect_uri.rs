@@ -2,7 +2,7 @@
 
 use http::Request;
 use http::header::LOCATION;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use crate::fuzzing::input::{Input, mutate};
 use crate::fuzzing::site::{
@@ -20,7 +20,7 @@ pub fn redirect_uri(data: &[u8]) {
         _ => return leave(&site, &mut input),
     };
     let Some(request) = form else { return };
-    let sent = String::from_utf8_lossy(request.body()).into_owned();
+    let sent = request.body().clone();
     let response = site.respond(request);
     let Some(location) = response.headers().get(LOCATION) else {
         assert!(!response.status().is_redirection());
@@ -61,7 +61,7 @@ fn leave(site: &Site, input: &mut Input<'_>) {
     if cookies & 2 != 0 {
         set(request.headers_mut(), "cookie", b"__Host-same_site_strict=true");
     }
-    let sent = String::from_utf8_lossy(request.body()).into_owned();
+    let sent = request.body().clone();
     let response = site.respond(request);
     let Some(location) = response.headers().get(LOCATION) else { return };
     let location = location.to_str().expect("printable");
@@ -110,13 +110,9 @@ fn near(
 }
 
 /// The first field of this name, as a program without our limits reads it.
-fn field(form: &str, name: &str) -> Option<String> {
-    form.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text: &str| {
-            let text = text.replace('+', " ");
-            percent_decode_str(&text).decode_utf8_lossy().into_owned()
-        };
-        (decode(key) == name).then(|| decode(value))
-    })
+///
+/// A character may come in part as it is and in part escaped, so what is text shows only once all is
+/// decoded.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
 }
