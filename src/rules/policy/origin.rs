@@ -37,12 +37,10 @@ impl<T: Into<String>> From<T> for PublicOrigin {
 
 pub(super) fn check_origin(key: &str, origin: &str) -> Result<(), PolicyError> {
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\\"'<>".contains(&byte);
     match host {
         Some(host)
             if has_host_and_port(host)
                 && origin.len() <= MAX_ORIGIN
-                && host.bytes().all(plain)
                 && origin == origin.to_ascii_lowercase() =>
         {
             Ok(())
@@ -56,15 +54,18 @@ pub(super) fn check_origin(key: &str, origin: &str) -> Result<(), PolicyError> {
 
 /// A host, which may be an IPv6 address in brackets, and perhaps a port.
 fn has_host_and_port(authority: &str) -> bool {
-    let after_address = authority.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match authority[after_address..].find(':') {
+    let end_of_address = authority.rfind(']').unwrap_or(0);
+    let (host, port) = match authority[end_of_address..].find(':') {
         Some(colon) => {
-            let (host, port) = authority.split_at(after_address + colon);
+            let (host, port) = authority.split_at(end_of_address + colon);
             (host, Some(&port[1..]))
         }
         None => (authority, None),
     };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| 0 < port);
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| 0 < port)
+    };
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => is_domain(host),
@@ -117,6 +118,11 @@ mod tests {
             "http://a:port",
             "http://a:99999",
             "http://a:0",
+            "http://a:+80",
+            "http://a_b",
+            "http://a/b",
+            "http://a?b",
+            "http://ä",
             "http://::::",
             "http://a..b",
             "http://[1]",
@@ -124,9 +130,28 @@ mod tests {
             assert!(check_origin("public_origin", wrong).is_err(), "{wrong}");
         }
         for right in
-            ["http://localhost:3000", "https://a.example", "http://[::1]:80", "http://127.0.0.1"]
+            ["http://localhost:3000", "https://a-b.example", "http://[::]:80", "http://127.0.0.1"]
         {
             assert!(check_origin("public_origin", right).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_as_long_as_it_may_be() {
+        let check = |length| check_origin("public_origin", &format!("{:a<length$}", "http://"));
+        assert_eq!(check(MAX_ORIGIN), Ok(()));
+        assert!(check(MAX_ORIGIN + 1).is_err());
+    }
+
+    #[test]
+    fn the_host_of_an_origin_is_without_its_port() {
+        for (origin, of) in [
+            ("http://localhost:3000", "localhost"),
+            ("https://a.example", "a.example"),
+            ("http://[::1]", "[::1]"),
+            ("http://[::1]:80", "[::1]"),
+        ] {
+            assert_eq!(host(origin), of);
         }
     }
 }
