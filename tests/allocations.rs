@@ -5,7 +5,7 @@
 
 use allocation_counter::measure;
 use futures_executor::block_on;
-use guestpass::credential::{Argon2Params, HasherOptions, Keyring, SessionToken};
+use guestpass::credential::{Argon2Params, HasherOptions, Keyring, Password, SessionToken};
 use guestpass::model::{ClientId, LoginId, LoginIdType, SessionKind, SystemEntropy};
 use guestpass::rules::{ApplicationType, ClientPolicy};
 use guestpass::store::Backend;
@@ -48,6 +48,12 @@ fn assert_at_most(most: u64, run: impl FnMut()) {
 fn the_counter_counts() {
     assert_eq!(fewest(|| drop(Box::new(1))), 1);
     assert_eq!(fewest(|| drop(Vec::<u8>::new())), 0);
+}
+
+#[test]
+fn what_is_too_long_for_a_password_is_not_even_copied() {
+    let text = "x".repeat(Password::MAX_BYTES + 1);
+    assert_at_most(0, || assert!(Password::attempt(&text).is_err()));
 }
 
 #[test]

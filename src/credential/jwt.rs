@@ -198,4 +198,18 @@ mod tests {
         let long = json!({"a": "a".repeat(MAX_LENGTH)});
         assert_eq!(sign(&long, "JWT", &keyring), Err(JwtError::TooLong));
     }
+
+    #[test]
+    fn the_longest_that_is_signed_verifies() {
+        assert_eq!(MAX_LENGTH, 16_384);
+        let keyring = keyring();
+        // In base64url not every number of characters can come out, and with another header others can.
+        let longest = ["JWT", "JWT+", "JWT++"].map(|typ| {
+            let sign = |length| sign(&json!({"a": "a".repeat(length)}), typ, &keyring);
+            let text = (0..MAX_LENGTH).rev().find_map(|length| sign(length).ok()).unwrap();
+            assert!(verify_own(&text, typ, &keyring, NOW).is_some());
+            text.len()
+        });
+        assert!(longest.contains(&MAX_LENGTH), "{longest:?}");
+    }
 }

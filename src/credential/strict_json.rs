@@ -130,6 +130,14 @@ mod tests {
     }
 
     #[test]
+    fn what_no_json_has_is_refused_by_name() {
+        let bytes = serde::de::value::BytesDeserializer::<serde::de::value::Error>::new(b"{}");
+        let error = UniqueNames::deserialize(bytes).err().map(|error| error.to_string());
+        let told = "invalid type: byte array, expected JSON with unique names";
+        assert_eq!(error.as_deref(), Some(told));
+    }
+
+    #[test]
     fn depth_is_bounded() {
         let json = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(object::<serde_json::Value>(json.as_bytes()).is_none());

@@ -87,7 +87,7 @@ fn parse_hex(text: &str) -> Option<[u8; 16]> {
     let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
     let mut bytes = [0; 16];
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+        *byte = hex_digit(pair[0])? * 16 + hex_digit(pair[1])?;
     }
     Some(bytes)
 }

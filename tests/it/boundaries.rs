@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use guestpass::credential::MAX_PAYLOAD;
 use guestpass::engine::FlowStart;
+use guestpass::model::{
+    LoginId, LoginIdError, LoginIdType, MAX_OAUTH_LENGTH, PasswordHash, ProvenIdentity,
+};
 use guestpass::{CodeRequest, Credential, Error, Open, Rejection};
 use sha2::{Digest, Sha256};
 
@@ -84,11 +87,40 @@ fn listing_reads_no_more_than_was_asked_for() {
 }
 
 #[test]
-fn neither_an_engine_nor_what_a_flow_starts_from_prints_a_secret() {
-    let world = World::new(Place::Memory);
-    assert!(format!("{:?}", world.engine).starts_with("Engine { backend: "));
-    let printed = [FlowStart::PromotionCode("secret"), FlowStart::SignedRequest("secret")]
-        .map(|start| format!("{start:?}"));
-    assert_eq!(printed, ["PromotionCode([redacted])", "SignedRequest([redacted])"]);
-    assert_eq!(format!("{:?}", FlowStart::Plain), "Plain");
+fn a_login_id_is_looked_at_up_to_its_longest() {
+    let padded = |length| format!("{:>length$}", "ada@example.com");
+    let parse = |length| LoginId::parse(LoginIdType::Email, &padded(length));
+    assert_eq!(parse(LoginId::MAX_LENGTH), Ok(email("ada")));
+    assert_eq!(parse(LoginId::MAX_LENGTH + 1), Err(LoginIdError::Email));
+}
+
+#[test]
+fn an_identity_elsewhere_has_an_issuer_and_a_subject_that_fit() {
+    let fits = |issuer: &str, subject: &str| ProvenIdentity::oauth(issuer, subject).is_ok();
+    let (longest, longer) = (&"x".repeat(MAX_OAUTH_LENGTH), &"x".repeat(MAX_OAUTH_LENGTH + 1));
+    assert!(fits("i", "s") && fits(longest, longest));
+    for wrong in ["", longer, "a\nb"] {
+        assert!(!fits("i", wrong) && !fits(wrong, "s") && !fits(wrong, wrong), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_hash_is_kept_up_to_its_longest() {
+    let keep = |length| PasswordHash::from_phc("x".repeat(length)).is_some();
+    let longest = PasswordHash::MAX_LENGTH;
+    assert_eq!([0, 1, longest, longest + 1].map(keep), [false, true, true, false]);
+}
+
+#[test]
+fn an_answer_is_final_about_who_is_over_only() {
+    let over = [
+        Rejection::AlreadyPromoted,
+        Rejection::AlreadyMerged,
+        Rejection::Deleted,
+        Rejection::Collected,
+    ];
+    assert!(over.into_iter().all(Rejection::is_final));
+    for later in [Rejection::Denied, Rejection::Disabled, Rejection::UserUnknown] {
+        assert!(!later.is_final(), "{later}");
+    }
 }

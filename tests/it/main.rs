@@ -6,6 +6,7 @@
     reason = "a test that meets what it does not expect has failed"
 )]
 
+mod accounts;
 mod attacks;
 mod axum;
 mod boundaries;
@@ -25,6 +26,8 @@ mod load;
 mod long;
 mod lost_replies;
 mod operator;
+mod policies;
+mod printed;
 mod processes;
 mod promotion;
 mod properties;

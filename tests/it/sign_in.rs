@@ -177,6 +177,7 @@ fn an_anonymous_user_is_told_about_as_one() {
         assert!(!info.is_anonymous && info.can_reauthenticate);
         assert_eq!(info.email.as_deref(), Some("ada@example.com"));
         assert_eq!(info.email_verified, Some(false));
+        assert_eq!((info.phone_number, info.preferred_username), (None, None));
 
         run(world.engine.delete(guest.user)).unwrap();
         let answer = run(world.engine.user_info(guest.user));

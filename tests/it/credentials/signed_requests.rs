@@ -347,6 +347,8 @@ fn attack_26_what_is_deep_huge_or_no_json_is_refused() {
     assert_eq!(parse(&"a".repeat(1_000_000)), Err(RequestError::TooLong));
     let padded = format!("{}{}", PAYLOAD, " ".repeat(6000));
     assert_eq!(parse(&device.forge(&header, &padded)), Err(RequestError::TooLong));
+    assert_eq!(parse(&"a".repeat(8193)), Err(RequestError::TooLong));
+    assert_eq!(parse(&"a".repeat(8192)), Err(RequestError::Malformed), "it is looked at");
     let deep = format!(
         r#"{{"challenge":"c","action":"auth","a":{}{}}}"#,
         "[".repeat(2500),

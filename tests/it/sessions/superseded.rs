@@ -67,6 +67,21 @@ fn whatever_moves_a_user_on_its_sessions_from_before_are_swept_early() {
 }
 
 #[test]
+fn for_a_day_a_superseded_session_tells_its_holder_why() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        run(world.engine.sign_out_all(ada.user)).unwrap();
+        sweep(&world);
+        world.advance(seconds(86_399));
+        sweep(&world);
+        assert_eq!(world.ended(&ada), Some(Rejection::SessionSuperseded));
+        world.advance(seconds(2));
+        sweep(&world);
+        assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+    });
+}
+
+#[test]
 fn the_sessions_of_a_merged_guest_are_swept_early() {
     let login = |policy: &mut guestpass::Policy| {
         policy.anonymous.on_conflict = guestpass::rules::OnConflict::Login;

@@ -104,6 +104,7 @@ fn an_id_token_names_its_client_its_user_and_its_session() {
         let (_, claims) = verified_elsewhere(&world, &token).unwrap();
         assert_eq!(claims["sub"], held.user.to_string());
         assert_eq!(claims["aud"][0], "app");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
         assert_eq!(claims["https://authgear.com/claims/user/is_anonymous"], false);
         assert_eq!(world.engine.id_token_claims(&token).unwrap(), claims);
         world.advance(seconds(3600));
