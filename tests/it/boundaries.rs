@@ -95,6 +95,13 @@ fn a_login_id_is_looked_at_up_to_its_longest() {
 }
 
 #[test]
+fn a_phone_number_is_looked_at_up_to_its_longest() {
+    let padded = |length| format!("{:-<length$}", "+4930123456");
+    let parse = |length| LoginId::parse(LoginIdType::Phone, &padded(length)).is_ok();
+    assert_eq!([40, 41].map(parse), [true, false]);
+}
+
+#[test]
 fn an_identity_elsewhere_has_an_issuer_and_a_subject_that_fit() {
     let fits = |issuer: &str, subject: &str| ProvenIdentity::oauth(issuer, subject).is_ok();
     let (longest, longer) = (&"x".repeat(MAX_OAUTH_LENGTH), &"x".repeat(MAX_OAUTH_LENGTH + 1));

@@ -32,7 +32,7 @@ fn is_strong_rsa(n: &[u8], e: &[u8]) -> bool {
     let is_long_enough = MIN_RSA_BYTES < n.len() || (MIN_RSA_BYTES == n.len() && 0x80 <= *first);
     let has_one_form = *first != 0 && e.first().is_some_and(|&first| first != 0);
     let exponent = match e.len() {
-        1..=8 => e.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)),
+        1..=8 => e.iter().fold(0, |number, &byte| number * 256 + u64::from(byte)),
         _ => return false,
     };
     has_one_form
@@ -52,7 +52,7 @@ fn is_strong_rsa(n: &[u8], e: &[u8]) -> bool {
 fn is_of_guessable_factors(n: &[u8]) -> bool {
     let is_prime = |number: &u32| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
     (3..=LAST_ROCA_PRIME).filter(is_prime).all(|prime| {
-        let residue = n.iter().fold(0, |residue, &byte| (residue << 8 | u32::from(byte)) % prime);
+        let residue = n.iter().fold(0, |residue, &byte| (residue * 256 + u32::from(byte)) % prime);
         let powers = std::iter::successors(Some(1), |power| Some(power * 65537 % prime));
         // The powers come round again before there are as many as the prime.
         powers.take(prime as usize).any(|power| power == residue)
@@ -62,7 +62,7 @@ fn is_of_guessable_factors(n: &[u8]) -> bool {
 /// Smaller exponents have been the other half of many forgeries.
 const MIN_RSA_EXPONENT: u64 = 65537;
 /// What the verifier takes.
-const MAX_RSA_EXPONENT: u64 = (1 << 33) - 1;
+const MAX_RSA_EXPONENT: u64 = 0x1_ffff_ffff;
 /// The last of the 126 primes for moduli of 2048 bits; for longer ones more are used.
 const LAST_ROCA_PRIME: u32 = 701;
 

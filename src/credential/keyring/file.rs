@@ -138,3 +138,35 @@ fn refuse_exposed(file: &File) -> Result<(), KeyringError> {
 fn refuse_exposed(_: &File) -> Result<(), KeyringError> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::model::{SystemEntropy, Timestamp};
+
+    #[test]
+    fn a_file_that_cannot_be_looked_for_is_not_absent() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "").unwrap();
+        let path = directory.path().join("file/keyring");
+        assert!(matches!(read(&path), Err(KeyringError::Io(_))));
+        assert!(matches!(read(&directory.path().join("other")), Err(KeyringError::Absent)));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_linked_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = KeySet::draw(&SystemEntropy, Timestamp::EPOCH).unwrap();
+        // A name that ends like that of a directory is no name for a file.
+        let path = directory.path().join("keyring/");
+        assert!(matches!(create(&path, &keys, &SystemEntropy), Err(KeyringError::Io(_))));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_present_directory() {
+        assert_eq!(directory(Path::new("keyring")), Path::new("."));
+        assert_eq!(directory(Path::new("keys/keyring")), Path::new("keys"));
+        assert_eq!(directory(Path::new("/")), Path::new("."));
+    }
+}

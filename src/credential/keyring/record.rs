@@ -25,9 +25,6 @@ pub(crate) fn write(keys: &KeySet) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     serde_json::to_writer_pretty(&mut *json, &Records { version: VERSION, keys: records })
         .map_err(|_| KeyringError::Malformed)?;
     json.push(b'\n');
-    if MAX_BYTES < json.len() {
-        return Err(KeyringError::TooManyKeys);
-    }
     Ok(json)
 }
 
@@ -170,7 +167,48 @@ impl Visitor<'_> for SecretVisitor {
     }
 }
 
-/// Most bytes of a key file.
+/// Most bytes of a key file; all keys of all purposes fit in.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 const VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, UnitDeserializer};
+
+    use super::*;
+    use crate::model::SystemEntropy;
+
+    fn fill<P: Prepare>(chain: &mut Chain<P>) {
+        for _ in 0..Chain::<P>::MAX_RETIRED {
+            let next = Key::draw(&SystemEntropy, Timestamp::MAX).unwrap();
+            chain.rotate(next, Timestamp::MAX, Timestamp::EPOCH);
+        }
+    }
+
+    #[test]
+    fn all_keys_of_all_purposes_fit_into_a_file() {
+        let mut keys = KeySet::draw(&SystemEntropy, Timestamp::MAX).unwrap();
+        fill(&mut keys.ticket);
+        fill(&mut keys.access_token);
+        fill(&mut keys.id_token);
+        fill(&mut keys.lookup);
+        let json = write(&keys).unwrap();
+        assert!(json.len() <= MAX_BYTES, "{}", json.len());
+        assert_eq!(json.capacity(), MAX_BYTES, "no smaller buffer was left behind");
+        let read = read(&json).unwrap();
+        assert_eq!(read.lookup.retired.len(), Chain::<crate::credential::mac::MacKey>::MAX_RETIRED);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_by_name() {
+        let nothing = || -> UnitDeserializer<Error> { ().into_deserializer() };
+        let label = Label::deserialize(nothing()).err().map(|error| error.to_string());
+        let told = "invalid type: unit value, expected 16 lower-case hexadecimal digits";
+        assert_eq!(label.as_deref(), Some(told));
+        let secret = SecretText::deserialize(nothing()).err().map(|error| error.to_string());
+        let told = "invalid type: unit value, expected 32 bytes in unpadded base64url";
+        assert_eq!(secret.as_deref(), Some(told));
+    }
+}

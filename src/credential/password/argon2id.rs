@@ -224,6 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_that_is_shorter_than_ours_is_outdated() {
+        let params = Argon2Params::for_tests();
+        let stored = |length| {
+            let salt = Salt::new(&[7; SALT_LENGTH]).unwrap();
+            Stored::parse(&write(params, salt, &vec![1; length]).unwrap()).unwrap()
+        };
+        assert!(stored(OUTPUT_LENGTH - 1).is_outdated(params));
+        assert!(!stored(OUTPUT_LENGTH).is_outdated(params));
+        assert!(!stored(OUTPUT_LENGTH + 1).is_outdated(params));
+    }
+
+    #[test]
+    fn a_thread_keeps_the_memory_of_what_is_usual_and_no_more() {
+        let kept_after = |memory_kib| {
+            let params = Argon2Params { memory_kib, passes: 1, lanes: 1 };
+            hash(&password("open sesame"), params, [7; SALT_LENGTH]).unwrap();
+            WORKING_MEMORY.with_borrow(Vec::len)
+        };
+        assert_eq!(kept_after(8), 8);
+        assert_eq!(kept_after(65_536), 65_536);
+        assert_eq!(kept_after(8), 65_536);
+        assert_eq!(kept_after(65_540), 0);
+    }
+
+    #[test]
     fn bytes_beyond_the_72nd_matter() {
         let params = Argon2Params::for_tests();
         let long = "x".repeat(100);
@@ -263,6 +288,9 @@ mod tests {
         {
             assert_eq!(Argon2Params::new(memory_kib, passes, lanes), Err(WeakParams));
         }
+        let dear = Argon2Params::new(262_144, 16, 15).unwrap();
+        assert_eq!((dear.memory_kib(), dear.passes(), dear.lanes()), (262_144, 16, 15));
+        assert!(Argon2Params::new(262_144, 16, 16).is_ok());
         let default = Argon2Params::default();
         assert_eq!(Argon2Params::new(19_456, 2, 1), Ok(default));
     }

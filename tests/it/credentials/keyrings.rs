@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use guestpass::credential::{AccessToken, AccessTokenError, Keyring, KeyringError, Purpose};
 use guestpass::model::{Epoch, SystemEntropy, Timestamp, TokenDigest, UserId};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::NOW;
@@ -118,8 +119,41 @@ fn a_file_that_is_not_as_we_write_it_is_refused() {
     for text in wrong {
         assert!(matches!(write(&text), Err(KeyringError::Malformed)), "{text}");
     }
+    let padded = |length: usize| format!("{right}{}", " ".repeat(length - right.len()));
+    assert!(write(&padded(64 * 1024)).is_ok());
+    assert!(matches!(write(&padded(64 * 1024 + 1)), Err(KeyringError::TooManyKeys)));
     let huge = format!("{right}{}", " ".repeat(64 * 1024));
     assert!(matches!(write(&huge), Err(KeyringError::TooManyKeys)));
+}
+
+#[test]
+fn a_file_has_one_key_of_a_purpose_in_use_and_each_key_once() {
+    let (_directory, path) = file();
+    drop(Keyring::open(&path).unwrap());
+    let right: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let open_with = |others: &[(usize, Option<i64>)]| {
+        let mut json = right.clone();
+        let keys = json["keys"].as_array_mut().unwrap();
+        let first = keys[0].clone();
+        for (number, kept_until) in others {
+            let mut key = first.clone();
+            if *number != 0 {
+                key["id"] = format!("{number:016x}").into();
+            }
+            if let Some(until) = kept_until {
+                key["kept_until"] = (*until).into();
+            }
+            keys.push(key);
+        }
+        fs::write(&path, json.to_string()).unwrap();
+        Keyring::open(&path).map(drop)
+    };
+    let retired = |count| (1..=count).map(|number| (number, Some(i64::MAX))).collect::<Vec<_>>();
+    assert!(open_with(&retired(32)).is_ok());
+    assert!(matches!(open_with(&retired(33)), Err(KeyringError::TooManyKeys)));
+    for wrong in [&[(1, None)][..], &[(0, Some(1))], &[(1, Some(1)), (1, Some(2))]] {
+        assert!(matches!(open_with(wrong), Err(KeyringError::Malformed)), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -145,6 +179,8 @@ fn a_key_that_was_stolen_ends_at_once() {
     keyring.rotate(Purpose::AccessToken, Duration::ZERO, NOW, &SystemEntropy).unwrap();
     assert!(!opens(&before, &keyring, NOW));
     assert!(!opens(&before, &Keyring::open(&path).unwrap(), NOW));
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("\"secret\"").count(), 4, "it is not even kept");
 }
 
 #[test]
