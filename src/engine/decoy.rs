@@ -51,3 +51,45 @@ impl Engine {
 pub(super) fn password_hash(account: &Account) -> Option<PasswordHash> {
     account.password().map(|(_, hash)| hash.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+
+    use super::*;
+    use crate::credential::{Argon2Params, HasherOptions, Keyring};
+    use crate::engine::{Credential, Open};
+    use crate::model::{LoginId, LoginIdType, ProvenIdentity, SessionKind, SystemEntropy};
+    use crate::rules::Policy;
+    use crate::store::memory::MemoryBackend;
+
+    #[test]
+    fn the_decoy_is_who_was_read_last_of_those_with_a_password() {
+        let keyring = Keyring::ephemeral(&SystemEntropy).unwrap();
+        let params = Argon2Params::for_tests();
+        let engine = Engine::builder(MemoryBackend::new(), keyring, Policy::default())
+            .hasher(HasherOptions { params, ..HasherOptions::default() })
+            .build()
+            .unwrap();
+        let email =
+            |name| LoginId::parse(LoginIdType::Email, &format!("{name}@example.com")).unwrap();
+        let sign_up = |credential| {
+            let open = Open::Session(SessionKind::Cookie);
+            block_on(engine.sign_up(credential, open, None)).unwrap().user.id
+        };
+        let with_password = |name| sign_up(Credential::password(email(name), "correct horse"));
+        let (ada, bob) = (with_password("ada"), with_password("bob"));
+        sign_up(Credential::proven(ProvenIdentity::login_id(email("eve"))));
+
+        let read_then = |name| {
+            let guess = Credential::password(email(name), "wrong horse");
+            let open = Open::Session(SessionKind::Cookie);
+            assert!(block_on(engine.sign_in(guess, None, open, None)).is_err());
+            engine.0.decoy.user()
+        };
+        assert_eq!(read_then("ada"), Some(ada));
+        assert_eq!(read_then("bob"), Some(bob));
+        assert_eq!(read_then("eve"), Some(bob), "to read somebody without a password takes less");
+        assert_eq!(read_then("nobody"), Some(bob));
+    }
+}

@@ -242,6 +242,14 @@ mod tests {
     }
 
     #[test]
+    fn one_that_succeeds_gives_back_one() {
+        let buckets = buckets();
+        assert_eq!([(); 3].map(|()| buckets.take([1; 16], AT)), [true; 3]);
+        buckets.give_back([1; 16]);
+        assert_eq!([(); 2].map(|()| buckets.take([1; 16], AT)), [true, false]);
+    }
+
+    #[test]
     fn a_clock_set_back_locks_nobody_out() {
         let buckets = buckets();
         assert!(buckets.take([1; 16], AT));
@@ -259,6 +267,42 @@ mod tests {
             buckets.take(index.to_be_bytes(), AT);
         }
         assert!(buckets.lock().len() <= MAX_BUCKETS);
+    }
+
+    /// As many levels as there is room for, of which so many are full and the others each emptier than the
+    /// one before.
+    fn levels(full: usize) -> HashMap<Key, Level> {
+        let missing = |index: usize| i64::try_from(index.saturating_sub(full - 1)).unwrap();
+        let level = |index| Level { missing: missing(index), at: 0 };
+        (0..MAX_BUCKETS).map(|index| ((index as u128).to_be_bytes(), level(index))).collect()
+    }
+
+    #[test]
+    fn what_is_full_makes_room_before_anything_else() {
+        // Seven eighths are left, which is room enough.
+        let mut levels = levels(8_192);
+        make_room(&mut levels, 0);
+        assert_eq!(levels.len(), 57_344);
+        assert!(levels.values().all(|level| 0 < level.missing));
+    }
+
+    #[test]
+    fn where_little_is_full_the_fullest_make_room() {
+        let mut levels = levels(8_191);
+        make_room(&mut levels, 0);
+        // Of the 57,345 others one more than an eighth of all went.
+        assert_eq!(levels.len(), 49_152);
+        assert_eq!(levels.values().map(|level| level.missing).min(), Some(8_194));
+    }
+
+    #[test]
+    fn who_has_a_bucket_needs_no_room() {
+        let buckets = buckets();
+        for index in 0..MAX_BUCKETS as u128 {
+            buckets.take(index.to_be_bytes(), AT);
+        }
+        assert!(buckets.take(0_u128.to_be_bytes(), AT));
+        assert_eq!(buckets.lock().len(), MAX_BUCKETS);
     }
 
     #[test]

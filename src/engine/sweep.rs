@@ -97,3 +97,18 @@ const MAX_SUPERSEDED: usize = 10_000;
 /// How long a session that was superseded is kept, to tell its holder why it is over; longer than any
 /// access token that was issued for it is likely to be shown.
 const KEEP_SUPERSEDED: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_however_many_move_on() {
+        let superseded = Superseded::default();
+        for _ in 0..=MAX_SUPERSEDED {
+            superseded.push(UserId::from_bytes([1; 16]), Epoch::from_bytes([1; 8]));
+        }
+        assert_eq!(superseded.take(u32::MAX).len(), MAX_SUPERSEDED);
+        assert_eq!(superseded.take(u32::MAX), []);
+    }
+}

@@ -13,7 +13,9 @@ use http::StatusCode;
 
 use crate::http::site::{Answer, Browser, ORIGIN_URL, PASSWORD, Site, code_hint, form, with};
 use crate::load::site;
-use crate::support::{Held, World, cookie, email, on_every_backend_with, refused, run, seconds};
+use crate::support::{
+    Held, Place, World, cookie, email, on_every_backend_with, refused, run, seconds,
+};
 
 pub(crate) use timing::refused_sign_ins;
 
@@ -43,6 +45,20 @@ async fn populate(engine: &Engine) {
     sign_up(Credential::proven(ProvenIdentity::login_id(email(PROVEN)))).await;
     let deleted = sign_up(by_password(DELETED)).await;
     engine.delete(deleted).await.unwrap();
+}
+
+/// To find nobody is quicker than to read somebody.
+#[test]
+fn for_a_login_id_that_nobody_has_somebody_else_is_read() {
+    let world = World::new(Place::Memory);
+    run(populate(&world.engine));
+    let reads = |name| {
+        world.script.rest();
+        let guess = Credential::password(email(name), "not the password");
+        assert_eq!(refused(world.sign_in(guess)), Rejection::Denied);
+        world.script.calls()
+    };
+    assert_eq!([REGULAR, NOBODY, DELETED].map(reads), [1, 2, 2]);
 }
 
 /// A site with everybody, on which hashing costs next to nothing.

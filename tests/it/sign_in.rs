@@ -5,11 +5,12 @@ mod passwords;
 mod proven;
 
 use guestpass::model::{EventKind, LoginId, LoginIdType, Method, ProvenIdentity, Standing};
-use guestpass::{Credential, Rejection, SignInOutcome};
+use guestpass::rules::OnConflict;
+use guestpass::{Credential, Policy, Rejection, SignInOutcome};
 
 use crate::support::{
-    Held, World, code_for, cookie, email, on_every_backend, on_every_backend_with, password,
-    proven, refresh, refused, run,
+    Device, Held, World, code_for, cookie, email, on_every_backend, on_every_backend_with,
+    password, proven, refresh, refused, run,
 };
 
 #[test]
@@ -182,6 +183,22 @@ fn an_anonymous_user_is_told_about_as_one() {
         run(world.engine.delete(guest.user)).unwrap();
         let answer = run(world.engine.user_info(guest.user));
         assert_eq!(refused(answer), Rejection::UserUnknown);
+    });
+}
+
+#[test]
+fn a_guest_s_signed_request_counts_once_also_when_somebody_signs_in_beside_it() {
+    let login = |policy: &mut Policy| policy.anonymous.on_conflict = OnConflict::Login;
+    on_every_backend_with(login, |world| {
+        let ada = world.regular("ada");
+        let device = Device::new(1);
+        world.guest_on(&device);
+        let guest = world.by_key(&device);
+        let sign_in = || run(world.engine.sign_in(password("ada"), Some(&guest), cookie(), None));
+        let merged = sign_in().unwrap();
+        assert_eq!(merged.user.id, ada.user);
+        assert_eq!(merged.outcome, SignInOutcome::Merged { guest: guest.user() });
+        assert_eq!(refused(sign_in()), Rejection::TicketSpent);
     });
 }
 

@@ -94,3 +94,28 @@ const SHARDS: usize = 64;
 
 /// An odd number without pattern: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn hash(key: impl Hash) -> u64 {
+        let mut hasher = TailHasher::default();
+        key.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn keys_that_differ_are_apart() {
+        let digests = (0..=u8::MAX).map(|byte| TokenDigest::from_bytes([byte; 32]));
+        let users = (0..=u8::MAX).map(|byte| UserId::from_bytes([byte; 16]));
+        let hashes: HashSet<u64> = digests.clone().map(hash).collect();
+        let shards: HashSet<usize> = digests.map(|digest| digest.shard()).collect();
+        assert_eq!((hashes.len(), shards.len()), (256, 256));
+        let hashes: HashSet<u64> = users.clone().map(hash).collect();
+        let shards: HashSet<usize> = users.map(|user| user.shard()).collect();
+        assert_eq!((hashes.len(), shards.len()), (256, 256));
+    }
+}

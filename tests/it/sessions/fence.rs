@@ -1,13 +1,15 @@
 //! The fence of a guest without a device key: nothing of it counts beyond, and then it is collected.
 
+use std::time::Duration;
+
 use guestpass::engine::FlowStart;
 use guestpass::model::{EventKind, Session, SessionId, Standing, TokenDigest};
 use guestpass::rules::ClientPolicy;
 use guestpass::{Policy, Rejection};
 
 use crate::support::{
-    Device, Fault, Held, PASSWORD, World, code_for, days, on_every_backend, on_every_backend_with,
-    password, refused, run, seconds,
+    Device, Fault, Held, PASSWORD, Place, World, code_for, days, in_every_order, interleave,
+    on_every_backend, on_every_backend_with, password, refused, run, seconds,
 };
 
 const OTHER: &str = "another long password";
@@ -40,6 +42,46 @@ fn an_access_raises_the_fence_coarsely() {
         assert_eq!(world.ended(&guest), None);
         assert!(first < world.user(guest.user).ends_at.unwrap());
     });
+}
+
+#[test]
+fn an_access_whose_session_ends_at_the_fence_leaves_it_there() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let fence = world.user(guest.user).ends_at.unwrap();
+        let room = fence.as_millis() - guest.session.ends_at.as_millis();
+        world.advance(Duration::from_millis(room.try_into().unwrap()));
+        assert_eq!(world.authenticate(&guest).unwrap().session.ends_at, fence);
+        assert_eq!(world.user(guest.user).ends_at, Some(fence));
+        world.advance(seconds(60));
+        let beyond = world.authenticate(&guest).unwrap().session.ends_at;
+        assert!(fence < beyond && beyond <= world.user(guest.user).ends_at.unwrap());
+    });
+}
+
+/// Of two who end the same session, the later finds the other session of the guest as the only one, and must
+/// not take it for the one that it ends.
+#[test]
+fn a_session_that_is_ended_twice_at_once_leaves_the_guest_the_other_one() {
+    for &place in Place::QUICK {
+        in_every_order(|schedule| {
+            let world = World::new(place);
+            let guest = world.guest();
+            let other = Session {
+                id: SessionId::from_bytes([7; 16]),
+                digest: TokenDigest::from_bytes([7; 32]),
+                ..guest.session.clone()
+            };
+            run(world.backend.sessions().insert(&other)).unwrap();
+            world.script.step();
+            let sign_out = || world.engine.sign_out(&guest.token);
+            let (one, two) = interleave(schedule, sign_out(), sign_out());
+            world.script.rest();
+            assert!(one.unwrap() || two.unwrap());
+            let fence = world.user(guest.user).ends_at;
+            assert!(Some(world.clock_now()) < fence, "{place:?} by {schedule:?}");
+        });
+    }
 }
 
 #[test]
