@@ -56,11 +56,13 @@ struct State {
     idle: Vec<Connection>,
     /// Connections that there are, idle or lent.
     open: usize,
+    /// Reads that wait for one.
+    waiting: usize,
 }
 
 impl Pool {
     fn open(database: &Database) -> Result<Self, OpenFailure> {
-        let state = State { idle: vec![database.reader()?], open: 1 };
+        let state = State { idle: vec![database.reader()?], open: 1, waiting: 0 };
         let (database, returned) = (database.clone(), Condvar::new());
         Ok(Self { database, state: Mutex::new(state), returned })
     }
@@ -79,10 +81,14 @@ impl Pool {
     fn lend(&self) -> Result<Lease<'_>, StoreError> {
         let is_exhausted =
             |state: &mut State| state.idle.is_empty() && MAX_CONNECTIONS <= state.open;
-        let state = self.state();
-        let limit = self.database.busy_limit();
-        let waited = self.returned.wait_timeout_while(state, limit, is_exhausted);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        if is_exhausted(&mut state) {
+            state.waiting += 1;
+            let limit = self.database.busy_limit();
+            let waited = self.returned.wait_timeout_while(state, limit, is_exhausted);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
         if let Some(connection) = state.idle.pop() {
             return Ok(Lease { pool: self, connection: Some(connection) });
         }
@@ -124,8 +130,11 @@ impl Drop for Lease<'_> {
             Some(connection) => state.idle.push(connection),
             None => state.open = state.open.saturating_sub(1),
         }
+        let is_awaited = 0 < state.waiting;
         drop(state);
-        self.pool.returned.notify_one();
+        if is_awaited {
+            self.pool.returned.notify_one();
+        }
     }
 }
 
