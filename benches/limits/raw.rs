@@ -12,7 +12,8 @@ use rusqlite::{Connection, Row, params};
 use crate::guests::Guest;
 use crate::{Outcome, fill};
 
-/// One connection, set up as ours are.
+/// One connection, set up as ours are, but that it puts the log away in its commits, as a connection does
+/// that is alone.
 pub(crate) struct Raw {
     pub(crate) connection: Connection,
 }

@@ -1,7 +1,7 @@
 //! The embedded backend, in one SQLite file.
 //!
-//! One thread writes, in groups; reads are done in place, on connections of their own. No async
-//! runtime is named.
+//! One thread writes, in groups, and another puts the log away beside it; reads are done in place, on
+//! connections of their own. No async runtime is named.
 
 mod code;
 mod column;
@@ -41,8 +41,9 @@ use writer::Writer;
 /// A landing is one transaction and a resolution one snapshot. Every answer to a write is given when
 /// the write is as durable as [`Durability`] says. A file that it makes can be read by its owner only.
 ///
-/// Dropping it waits for the writes that were handed over, which is a sync of the disk at most as long
-/// as no other process has the file locked. The file must be on a local disk.
+/// Dropping it waits for the writes that were handed over, and for the log to be copied into the file,
+/// which is some syncs of the disk as long as no other process has the file locked. The file must be on
+/// a local disk.
 pub struct SqliteBackend {
     // Dropped first: the last connection to go puts the log away, and a reader cannot.
     readers: Readers,

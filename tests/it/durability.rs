@@ -309,6 +309,41 @@ fn the_log_is_put_away_when_the_backend_is_dropped() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
+/// What is in the log is copied beside the writer, who is never idle here.
+#[test]
+fn the_log_stays_bounded_while_much_is_written() {
+    let (_directory, path) = new_file();
+    let mut options = SqliteBackend::options();
+    options.durability = Durability::Normal;
+    let backend = options.open(&path).unwrap();
+    block_on(backend.commit(&member(1))).unwrap();
+    let numbered = |number: u32| {
+        let (mut digest, mut id) = ([0; 32], [0; 16]);
+        // One after the other in no index, so that each is on pages of its own.
+        digest[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_be_bytes());
+        id[..4].copy_from_slice(&number.wrapping_mul(2_246_822_519).to_be_bytes());
+        let (digest, id) = (TokenDigest::from_bytes(digest), SessionId::from_bytes(id));
+        Session { digest, id, ..session(1) }
+    };
+    for number in 0..SESSIONS {
+        block_on(backend.insert(&numbered(number))).unwrap();
+    }
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    // As many pages as the log may have, with their headers, and those of one more transaction.
+    let length = std::fs::metadata(log).unwrap().len();
+    assert!(length < 16_500 * (4096 + 24), "{length} bytes");
+    drop(backend);
+    let backend = SqliteBackend::open(&path).unwrap();
+    for number in 0..SESSIONS {
+        let found = block_on(backend.session(&numbered(number).digest)).unwrap();
+        assert_eq!(found, Some(numbered(number)));
+    }
+}
+
+/// With them the log would have some 25,000 pages if it never began anew.
+const SESSIONS: u32 = 5_000;
+
 #[test]
 fn an_abandoned_landing_is_on_the_disk_whole_or_not_at_all() {
     for is_polled in [false, true] {

@@ -152,7 +152,8 @@ impl Database {
             })?)
         })?;
         connection.execute_batch("PRAGMA foreign_keys = ON")?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // Not in a commit: what is in the log is copied beside it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         files::sync_names(&self.paths.database)?;
@@ -307,8 +308,6 @@ pub(super) const BUSY_POLL: Duration = Duration::from_micros(200);
 const STATEMENTS: usize = 64;
 /// Far above any value that we write.
 const MAX_VALUE_BYTES: i32 = 1 << 20;
-/// About 40 MB of log between checkpoints: fewer of them cost less, and a longer log more space.
-const CHECKPOINT_PAGES: i64 = 10_000;
 /// The log is cut to this after a checkpoint.
 const MAX_IDLE_WAL_BYTES: i64 = 64 << 20;
 const WRITER_CACHE_KIB: i64 = 64 << 10;

@@ -3,6 +3,7 @@
 //! It takes whatever waits, up to a group, into one transaction, and gives every answer after the
 //! commit: also a refusal may rest on an earlier job of the group.
 
+mod checkpoints;
 mod group;
 mod job;
 
@@ -19,6 +20,7 @@ use rusqlite::Connection;
 
 use crate::store::StoreError;
 use crate::store::sqlite::open::{Database, REPLACED};
+use crate::store::sqlite::writer::checkpoints::{Checkpoints, Sizes};
 use crate::store::sqlite::writer::job::{Fault, Job, Place, Task};
 
 /// The thread and the way to it. Dropping this ends the thread after what waits has landed.
@@ -40,7 +42,10 @@ impl Writer {
     ) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(queue_depth.max(1));
         let is_closing = Arc::new(AtomicBool::new(false));
+        let checkpoints =
+            Checkpoints::start(database.clone(), Sizes::default(), Arc::clone(&is_closing))?;
         let mut worker = Worker {
+            checkpoints,
             database,
             connection: Some(connection),
             is_closing: Arc::clone(&is_closing),
@@ -122,6 +127,8 @@ impl Drop for Writer {
 
 /// What the thread has.
 struct Worker {
+    // Dropped first: the last connection to go puts the log away, and that is for the one that writes.
+    checkpoints: Checkpoints,
     database: Database,
     connection: Option<Connection>,
     is_closing: Arc<AtomicBool>,
@@ -152,6 +159,15 @@ impl Worker {
             if let Some(connection) = &self.connection {
                 let _ = group::step(connection, "COMMIT");
             }
+            self.look_at_the_log();
+        }
+    }
+
+    fn look_at_the_log(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        if self.checkpoints.look(connection).is_err() {
+            // After a failed sync nobody knows what it takes for written. What is in the log stays there.
+            self.connection = None;
         }
     }
 
@@ -169,6 +185,7 @@ impl Worker {
         if !self.database.is_in_place() {
             return Err(Fault::new("the database is not where it was", &REPLACED));
         }
+        self.checkpoints.keep_bounded(connection)?;
         group::land(connection, group, self.database.busy_limit(), &self.is_closing)
     }
 }
@@ -195,7 +212,7 @@ impl Rhythm {
         if expected <= group.len() {
             return;
         }
-        // The shorter of two: now and then the log is put away in a commit, which takes longer.
+        // The shorter of two: now and then the disk has something else to do.
         let [last, before] = self.syncs;
         let deadline = Instant::now() + (last.min(before) / 2).min(MAX_PATIENCE);
         while group.len() < expected {

@@ -60,6 +60,11 @@ impl Call {
     pub(super) fn said(&self) -> &[u8] {
         if self.what == What::Say { &self.data } else { &[] }
     }
+
+    /// Whether it wrote to the file with this name.
+    pub(super) fn writes_to(&self, name: &str) -> bool {
+        self.what == What::Write && self.name == name
+    }
 }
 
 impl What {

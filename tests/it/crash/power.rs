@@ -82,6 +82,26 @@ fn a_machine_may_die_at_any_call() {
     println!("{deaths} deaths of the machine");
 }
 
+/// What is in the log is copied by another thread than the one that writes, which goes on meanwhile.
+#[test]
+fn a_machine_may_die_while_the_log_is_copied() {
+    if !shim::is_available() {
+        return;
+    }
+    let plan = Plan { first: 1, openings: 1, lanes: 2, lives: 60, story: None };
+    let (calls, scratch) = calls_of(&plan, None);
+    let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
+    let last_said = calls.iter().rposition(|call| !call.said().is_empty()).unwrap();
+    let copies = calls[first_said..last_said].iter().filter(|call| call.writes_to("users.db"));
+    assert!(20 < copies.count(), "nothing was copied while somebody wrote");
+    let fresh = || Scratch::with_keys_of(&scratch);
+    let losses = [Loss::All, Loss::Some];
+    let deaths = die(&calls, 997, &losses, &mut Random::new(1), fresh, |directory, said| {
+        survey(directory, &Report::read(said), 1);
+    });
+    println!("{deaths} deaths of the machine");
+}
+
 /// A sync that failed has perhaps written nothing, and the one after it does not make up for that.
 ///
 /// This is how it was found that a failure to turn the write-ahead log on went unnoticed, because it

@@ -123,8 +123,6 @@ fn begin(connection: &Connection, limit: Duration, is_closing: &AtomicBool) -> R
 }
 
 pub(super) fn step(connection: &Connection, sql: &'static str) -> Result<(), Fault> {
-    run(connection, sql, []).map(drop).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Fault::new("the database failed to write", &cause.unwrap_or_default()).of(error.kind())
-    })
+    let told = |error| Fault::of_store("the database failed to write", &error);
+    run(connection, sql, []).map(drop).map_err(told)
 }

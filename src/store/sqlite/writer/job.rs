@@ -106,6 +106,12 @@ impl Fault {
         Self { context, cause: cause.to_string(), kind, is_busy: false }
     }
 
+    /// What an error of a statement means to the whole group.
+    pub(super) fn of_store(context: &'static str, error: &StoreError) -> Self {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        Self::new(context, &cause.unwrap_or_default()).of(error.kind())
+    }
+
     /// The same, of another kind.
     pub(super) fn of(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }

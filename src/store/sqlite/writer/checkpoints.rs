@@ -1,0 +1,291 @@
+//! Putting the log away beside the writer.
+//!
+//! What is committed stays in the log until it is copied into the file and the file is synced. Whoever
+//! does that in a commit keeps everybody waiting while the disk writes some thousand pages. So another
+//! thread does it, on a connection of its own, while the writer goes on. But the log begins anew only if
+//! nothing of it is left to copy when a transaction begins, and while others write something always is.
+//! So the writer copies the rest itself, which is little by then, once the log is long enough.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use crate::store::StoreError;
+use crate::store::sqlite::column;
+use crate::store::sqlite::open::Database;
+use crate::store::sqlite::statement::find;
+use crate::store::sqlite::writer::job::Fault;
+
+/// What the writer knows of the log, and the thread that copies from it. Dropping this ends the thread
+/// and closes its connection.
+pub(super) struct Checkpoints {
+    queue: Option<SyncSender<()>>,
+    reports: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+    sizes: Sizes,
+    /// Rows that the writer's connection had changed when the log was last looked at.
+    seen: u64,
+    is_copying: bool,
+    is_too_long: bool,
+}
+
+/// How long the log may become before something is done about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Rows that are changed between two looks at the log: to look costs as much as to change one.
+    pub(super) look_after_changes: u64,
+    /// From so many pages on that are not copied yet, the other thread copies them. With fewer at a time
+    /// the disk would sync more often; with more, they are not copied before the next commit, and then
+    /// they are not synced either.
+    pub(super) copy_pages: u32,
+    /// From so many pages on the log is to begin anew. A longer one costs space, a shorter one syncs.
+    pub(super) renew_pages: u32,
+    /// With so many pages the log may not grow on: the writer waits for the other thread, and copies what
+    /// is left before anything more is written.
+    pub(super) most_pages: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            look_after_changes: LOOK_AFTER_CHANGES,
+            copy_pages: COPY_PAGES,
+            renew_pages: RENEW_PAGES,
+            most_pages: MOST_PAGES,
+        }
+    }
+}
+
+impl Checkpoints {
+    /// Starts the thread, which connects when it first has something to do.
+    pub(super) fn start(
+        database: Database,
+        sizes: Sizes,
+        is_closing: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let (queue, asked) = sync_channel::<()>(1);
+        let (report, reports) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("guestpass-checkpoints".to_owned()).spawn(
+            move || {
+                let mut connection = None;
+                while asked.recv().is_ok() {
+                    if !is_closing.load(Ordering::Relaxed)
+                        && copy(&database, &mut connection).is_err()
+                    {
+                        // After a failed sync nobody knows what it takes for written. What is not copied
+                        // is still in the log, and tried again; in the end by the writer, who tells.
+                        connection = None;
+                    }
+                    if report.send(()).is_err() {
+                        return;
+                    }
+                }
+            },
+        )?;
+        Ok(Self {
+            queue: Some(queue),
+            reports,
+            thread: Some(thread),
+            sizes,
+            seen: 0,
+            is_copying: false,
+            is_too_long: false,
+        })
+    }
+
+    /// Looks at the log now and then, while nobody waits for an answer.
+    pub(super) fn look(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let has_copied = self.is_copying && self.reports.try_recv().is_ok();
+        self.is_copying = self.is_copying && !has_copied;
+        let changes = connection.total_changes();
+        if !has_copied && changes.abs_diff(self.seen) < self.sizes.look_after_changes {
+            return Ok(());
+        }
+        self.seen = changes;
+        let log = Log::read(connection, LOOK)?;
+        self.is_too_long = self.sizes.most_pages <= log.pages;
+        let rest = log.pages.saturating_sub(log.copied);
+        if self.sizes.copy_pages <= rest && !self.is_copying {
+            self.is_copying = self.queue.as_ref().is_some_and(|queue| queue.try_send(()).is_ok());
+        } else if has_copied && self.sizes.renew_pages <= log.pages {
+            Log::read(connection, COPY)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a log that has become too long from growing on, before something is written.
+    pub(super) fn keep_bounded(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if !self.is_too_long {
+            return Ok(());
+        }
+        if self.is_copying {
+            // An error means that the thread has ended, and then it is not copying either.
+            let _ = self.reports.recv();
+            self.is_copying = false;
+        }
+        Log::read(connection, COPY)
+            .map_err(|error| Fault::of_store("the log cannot be put away", &error))?;
+        self.is_too_long = false;
+        Ok(())
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Copies what is in the log, as far as no reader needs the pages that are to be replaced.
+fn copy(database: &Database, connection: &mut Option<Connection>) -> Result<(), StoreError> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(database.writer().map_err(|failure| {
+            StoreError::transient("the log cannot be opened").because(failure.0)
+        })?),
+    };
+    Log::read(connection, COPY).map(drop)
+}
+
+/// Pages in the log, and how many of them are in the file.
+struct Log {
+    pages: u32,
+    copied: u32,
+}
+
+impl Log {
+    /// Does a checkpoint, or none; says what the log is like then.
+    fn read(connection: &Connection, checkpoint: &'static str) -> Result<Self, StoreError> {
+        let log = find(connection, checkpoint, [], |row| {
+            // Both are -1 if the log could not be looked at.
+            let count =
+                |at| column::integer(row, at).map(|count| u32::try_from(count).unwrap_or(0));
+            Ok(Self { pages: count(1)?, copied: count(2)? })
+        });
+        log?.ok_or(StoreError::transient("the log was not looked at"))
+    }
+}
+
+const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
+/// Waits for nobody, and copies what can be copied.
+const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Some hundred pages.
+const LOOK_AFTER_CHANGES: u64 = 256;
+/// Some commits of a sweep, which has the largest; many of anything else.
+const COPY_PAGES: u32 = 1_500;
+/// About 40 MB.
+const RENEW_PAGES: u32 = 10_000;
+/// As much as the log keeps of the disk when it is not needed.
+const MOST_PAGES: u32 = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::store::Nonce;
+    use crate::store::sqlite::sessions::spend;
+    use crate::store::sqlite::{Durability, SqliteOptions};
+
+    struct Writing {
+        _directory: tempfile::TempDir,
+        database: Database,
+        connection: Connection,
+        checkpoints: Checkpoints,
+    }
+
+    fn open(sizes: Sizes) -> Writing {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users.db");
+        let options = SqliteOptions { durability: Durability::Normal, ..SqliteOptions::default() };
+        let Ok((database, connection)) = Database::prepare(&path, &options) else {
+            panic!("the database is not opened");
+        };
+        let checkpoints =
+            Checkpoints::start(database.clone(), sizes, Arc::new(AtomicBool::new(false))).unwrap();
+        Writing { _directory: directory, database, connection, checkpoints }
+    }
+
+    impl Writing {
+        /// Writes a few pages, looks at the log, and lets the other thread do what it was asked for.
+        fn write(&mut self, number: u32) -> u32 {
+            self.checkpoints.keep_bounded(&self.connection).map_err(|_| "kept bounded").unwrap();
+            let mut nonce = Nonce([0; 16]);
+            nonce.0[..4].copy_from_slice(&number.to_be_bytes());
+            assert!(spend(&self.connection, &nonce, Timestamp::MAX).unwrap());
+            self.checkpoints.look(&self.connection).unwrap();
+            while self.checkpoints.is_copying {
+                std::thread::yield_now();
+                self.checkpoints.look(&self.connection).unwrap();
+            }
+            self.pages()
+        }
+
+        fn pages(&self) -> u32 {
+            Log::read(&self.connection, LOOK).unwrap().pages
+        }
+    }
+
+    const NEVER: Sizes = Sizes {
+        look_after_changes: 1,
+        copy_pages: u32::MAX,
+        renew_pages: u32::MAX,
+        most_pages: u32::MAX,
+    };
+
+    #[test]
+    fn the_log_begins_anew_again_and_again_while_somebody_writes() {
+        let mut log = open(Sizes { copy_pages: 10, renew_pages: 40, ..NEVER });
+        let pages: Vec<u32> = (0..200).map(|number| log.write(number)).collect();
+        let renewals = pages.windows(2).filter(|pair| pair[1] < pair[0]).count();
+        assert!(3 <= renewals, "{pages:?}");
+        assert!(pages.iter().all(|pages| *pages < 80), "{pages:?}");
+    }
+
+    #[test]
+    fn without_the_other_thread_the_log_stays_bounded_nevertheless() {
+        let mut log = open(Sizes { most_pages: 40, ..NEVER });
+        let pages: Vec<u32> = (0..200).map(|number| log.write(number)).collect();
+        assert!(pages.iter().all(|pages| *pages < 60), "{pages:?}");
+    }
+
+    /// A reader of another process may keep the pages that it sees from being replaced. That is no
+    /// reason to refuse what is written.
+    #[test]
+    fn a_reader_that_stays_lets_the_log_grow_until_it_goes() {
+        let mut log = open(Sizes { most_pages: 40, ..NEVER });
+        log.write(0);
+        let reader = log.database.reader().map_err(|_| "opened").unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM spent").unwrap();
+        let grown = (1..100).map(|number| log.write(number)).last().unwrap();
+        assert!(40 < grown);
+        reader.execute_batch("COMMIT").unwrap();
+        let pages = (100..120).map(|number| log.write(number)).last().unwrap();
+        assert!(pages < 60, "{pages}");
+    }
+
+    #[test]
+    fn what_keeps_a_long_log_from_being_put_away_is_told_until_it_is_over() {
+        let mut log = open(Sizes { most_pages: 8, ..NEVER });
+        while !log.checkpoints.is_too_long {
+            log.connection
+                .execute_batch("DELETE FROM spent; INSERT INTO spent VALUES (zeroblob(16), 0)")
+                .unwrap();
+            log.checkpoints.look(&log.connection).unwrap();
+        }
+        // It may not put the log away.
+        let reader = log.database.reader().map_err(|_| "opened").unwrap();
+        assert!(log.checkpoints.keep_bounded(&reader).is_err());
+        assert!(log.checkpoints.keep_bounded(&reader).is_err());
+        assert!(log.checkpoints.keep_bounded(&log.connection).is_ok());
+        assert!(log.write(1) < 8);
+    }
+}
