@@ -37,7 +37,8 @@ pub(crate) fn file(path: &Path, crowd: &str, guests: u64, now: Timestamp) -> Out
         connection.execute_batch(&index)?;
     }
     connection.execute_batch("COMMIT; PRAGMA journal_mode = WAL")?;
-    Ok(())
+    drop(connection);
+    sync(path)
 }
 
 /// Makes the same crowd in memory.
@@ -132,5 +133,11 @@ pub(crate) fn ended_sessions(path: &Path, sessions: u64, now: Timestamp) -> Outc
         connection.execute_batch(&index)?;
     }
     connection.execute_batch("COMMIT; PRAGMA journal_mode = WAL")?;
-    Ok(())
+    drop(connection);
+    sync(path)
+}
+
+/// Waits for the disk to have the file: otherwise the first sync of what is measured does.
+pub(crate) fn sync(path: &Path) -> Outcome {
+    Ok(std::fs::File::open(path)?.sync_all()?)
 }

@@ -18,6 +18,7 @@ pub(crate) fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
     let [ours, raw] = ["ours", "raw"].map(|side| bench.path(&format!("sweep.{side}")));
     fill::ended_sessions(&ours, bench.args.guests, bench.now)?;
     std::fs::copy(&ours, &raw)?;
+    fill::sync(&raw)?;
     let engine = bench.engine_on(&ours, Durability::Full)?;
     let raw = Raw::open(&raw, Durability::Full)?;
     let portion = block_on(engine.sweep(PORTION))?.sessions_and_nonces;
