@@ -6,6 +6,7 @@
 mod checkpoints;
 mod group;
 mod job;
+mod lookout;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,12 +23,15 @@ use crate::store::StoreError;
 use crate::store::sqlite::open::{Database, REPLACED};
 use crate::store::sqlite::writer::checkpoints::{Checkpoints, Sizes};
 use crate::store::sqlite::writer::job::{Fault, Job, Place, Task};
+use crate::store::sqlite::writer::lookout::{Look, Lookout};
 
 /// The thread and the way to it. Dropping this ends the thread after what waits has landed.
 pub(super) struct Writer {
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     is_closing: Arc<AtomicBool>,
+    /// For the answers.
+    lookout: Lookout,
     /// Jobs that wait and that nobody waits for.
     behind: Arc<AtomicUsize>,
     most_behind: usize,
@@ -50,6 +54,7 @@ impl Writer {
             connection: Some(connection),
             is_closing: Arc::clone(&is_closing),
             rhythm: Rhythm::default(),
+            lookout: Lookout::default(),
         };
         let thread = std::thread::Builder::new()
             .name("guestpass-writer".to_owned())
@@ -58,6 +63,7 @@ impl Writer {
             queue: Some(queue),
             thread: Some(thread),
             is_closing,
+            lookout: Lookout::default(),
             behind: Arc::default(),
             most_behind: queue_depth.div_ceil(2),
         })
@@ -73,12 +79,22 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let task = Task::new(work, answer, None);
+        let asked = Instant::now();
         if let Err(refused) = self.enqueue(Box::new(task)) {
             return Err(refused.into());
         }
-        match answered.await {
+        let answer = match self.lookout.look(LOOK_FOR_ANSWER, || answered.try_recv().transpose()) {
+            Look::Found(answer) => answer,
+            Look::InVain => answered.await,
+            Look::NotTried => {
+                let answer = answered.await;
+                self.lookout.note(asked.elapsed(), LOOK_FOR_ANSWER);
+                answer
+            }
+        };
+        match answer {
             Ok(outcome) => outcome,
             Err(oneshot::Canceled) => {
                 Err(StoreError::transient("the writer ended before it answered").into())
@@ -133,11 +149,13 @@ struct Worker {
     connection: Option<Connection>,
     is_closing: Arc<AtomicBool>,
     rhythm: Rhythm,
+    /// For the next job.
+    lookout: Lookout,
 }
 
 impl Worker {
     fn work(&mut self, jobs: &Receiver<Box<dyn Job>>) {
-        while let Ok(first) = jobs.recv() {
+        while let Some(first) = self.next(jobs) {
             let mut group = vec![first];
             self.rhythm.gather(jobs, &mut group);
             let fault = match self.land(&mut group) {
@@ -160,6 +178,20 @@ impl Worker {
                 let _ = group::step(connection, "COMMIT");
             }
             self.look_at_the_log();
+        }
+    }
+
+    /// The next job, once there is one.
+    fn next(&self, jobs: &Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
+        match self.lookout.look(LOOK_FOR_JOB, || jobs.try_recv().ok()) {
+            Look::Found(job) => Some(job),
+            Look::InVain => jobs.recv().ok(),
+            Look::NotTried => {
+                let idle = Instant::now();
+                let job = jobs.recv().ok();
+                self.lookout.note(idle.elapsed(), LOOK_FOR_JOB);
+                job
+            }
         }
     }
 
@@ -230,6 +262,11 @@ impl Rhythm {
 
 /// Most jobs of one transaction: more would keep the first of them waiting without gaining much.
 const MAX_GROUP: usize = 512;
+/// The caller, who may be on the only thread of an executor, looks no longer than some reads take in
+/// place: a transaction that waits for the disk is never looked for.
+const LOOK_FOR_ANSWER: Duration = Duration::from_micros(50);
+/// As long as some callers need from an answer to the next thing that they write.
+const LOOK_FOR_JOB: Duration = Duration::from_micros(100);
 /// A group never waits longer than this for those who are likely to come.
 const MAX_PATIENCE: Duration = Duration::from_millis(4);
 
