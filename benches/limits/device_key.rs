@@ -55,6 +55,9 @@ fn memory(bench: &Bench) -> Outcome<Line> {
     Ok(Line::of_race("device_key.memory", words, race, 0.85))
 }
 
+/// The limit is the slower of two: one core verifies every signature, or another writes every row. To do
+/// both takes at least as long, however well they overlap, unless a third core helps to verify; and on the
+/// two cores on which the goal was set there is none.
 fn durable(bench: &Bench) -> Outcome<Line> {
     let (path, raw) = (bench.path("device_key.ours"), bench.path("device_key.raw"));
     let engine = bench.engine_on(&path, Durability::Full)?;

@@ -227,8 +227,12 @@ impl Worker {
 /// Who was just answered often has something to write again at once. If the next group does not wait
 /// for them, it takes only those who came meanwhile, and the callers part into two halves that take
 /// turns: each waits for two syncs of the disk, and every sync carries half of what it could. So a
-/// group waits for as many as the larger of the last two had, but for less time than the sync takes
-/// that it may save. Who writes alone never waits.
+/// group waits for as many as the larger of the last two had.
+///
+/// But who has something else to do first, a signature to verify, does it best while the disk is busy
+/// with the other half. Waiting saves one sync, and pays as long as all of them come back in less time
+/// than that takes. So the time is dealt out: a little of it at first, and for each who comes an equal
+/// share of the whole. When they come more slowly, it is soon used up. Who writes alone never waits.
 #[derive(Debug, Default)]
 struct Rhythm {
     sizes: [usize; 2],
@@ -246,11 +250,14 @@ impl Rhythm {
         }
         // The shorter of two: now and then the disk has something else to do.
         let [last, before] = self.syncs;
-        let deadline = Instant::now() + (last.min(before) / 2).min(MAX_PATIENCE);
+        let patience = last.min(before).min(MAX_PATIENCE);
+        let share = patience / u32::try_from(expected).unwrap_or(u32::MAX);
+        let mut deadline = Instant::now() + patience / FIRST_PART;
         while group.len() < expected {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(job) = jobs.recv_timeout(left) else { break };
             group.push(job);
+            deadline += share;
         }
         group.extend(jobs.try_iter().take(MAX_GROUP - group.len()));
     }
@@ -267,8 +274,10 @@ const MAX_GROUP: usize = 512;
 const LOOK_FOR_ANSWER: Duration = Duration::from_micros(50);
 /// As long as some callers need from an answer to the next thing that they write.
 const LOOK_FOR_JOB: Duration = Duration::from_micros(100);
-/// A group never waits longer than this for those who are likely to come.
+/// Those who are likely to come have no more time than this, and the first part of it again.
 const MAX_PATIENCE: Duration = Duration::from_millis(4);
+/// The first of them has this part of the time: enough to be woken.
+const FIRST_PART: u32 = 16;
 
 #[cfg(test)]
 mod tests {
