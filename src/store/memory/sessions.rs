@@ -168,6 +168,12 @@ impl SessionStore for MemorySessions {
             index.add(&session);
             return Err(StoreError::transient("there is a session with the new digest or ID"));
         }
+        if new.digest == *old {
+            // In its place, so that a reader finds it at every moment.
+            index.add(&session);
+            self.move_with(&mut index, new, || {});
+            return Ok(true);
+        }
         self.sessions.write(old).remove(old);
         self.add_with(&mut index, new, || {});
         Ok(true)

@@ -139,6 +139,42 @@ fn readers_of_sqlite_see_whole_states() {
     readers_see_whole_states(&backend, 1000);
 }
 
+/// A session that was given another value under its digest was gone for an instant, and whoever came
+/// then was told that nobody is signed in.
+fn a_moved_session_is_always_there(backend: &dyn Backend, moves: u32) {
+    block_on(backend.land(&sign_up(0))).unwrap();
+    let (is_done, digest) = (AtomicBool::new(false), session(0, 1).digest);
+    scope(|threads| {
+        threads.spawn(|| {
+            for number in 0..moves {
+                let id = SessionId::from_bytes(bytes(number % 2));
+                let other = Session { id, ..session(0, 1) };
+                assert!(block_on(backend.sessions().rotate(&digest, &other)).unwrap());
+            }
+            is_done.store(true, Ordering::Release);
+        });
+        threads.spawn(|| {
+            while !is_done.load(Ordering::Acquire) {
+                assert!(block_on(backend.resolve(&digest)).unwrap().is_some());
+            }
+        });
+    });
+}
+
+#[test]
+fn a_moved_session_in_memory_is_always_there() {
+    a_moved_session_is_always_there(&MemoryBackend::new(), 20_000);
+}
+
+#[test]
+fn a_moved_session_in_sqlite_is_always_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = SqliteBackend::options();
+    options.durability = Durability::Normal;
+    let backend = options.open(directory.path().join("users.db")).unwrap();
+    a_moved_session_is_always_there(&backend, 500);
+}
+
 /// Of many threads that promote one guest to different names, one wins; of many guests who want one
 /// name, one gets it.
 fn races_have_one_winner(backends: &[&dyn Backend]) {
