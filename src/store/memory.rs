@@ -6,8 +6,14 @@
 mod claims;
 mod directory;
 mod index;
+mod opening;
+mod rows;
+mod session_row;
 mod sessions;
+mod shard;
 mod shards;
+mod sorted;
+mod user_row;
 mod users;
 
 use async_trait::async_trait;
@@ -70,11 +76,15 @@ impl MemoryBackend {
                 self.users.write(&mut directory, change);
             }
         };
+        let mut user_of = |session: &Session| {
+            write_users();
+            self.users.place(session.user)
+        };
         if let Some(session) = &landing.move_session {
-            self.sessions.move_with(&mut index, session, &mut write_users);
+            self.sessions.move_with(&mut index, session, || user_of(session));
         }
         if let Some(session) = &landing.open_session {
-            self.sessions.add_with(&mut index, session, &mut write_users);
+            self.sessions.add_with(&mut index, session, || user_of(session));
         }
         write_users();
         Ok(())
@@ -88,7 +98,10 @@ impl Backend for MemoryBackend {
     }
 
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
-        let found = self.sessions.find_with(digest, |session| self.users.find(session.user));
+        let found = self.sessions.find_with(digest, |user, place| match place {
+            Some(place) => self.users.at(place),
+            None => self.users.find(user),
+        });
         match found {
             None => Ok(None),
             Some((session, Some(user))) => Ok(Some((session, user))),

@@ -1,11 +1,12 @@
 //! What is unique among users, who ends when, and what happened: the indexes beside the accounts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{
     Account, DeviceKey, Event, EventCursor, Identity, IdentityKey, KeyId, KeyName, KeyRecord,
     Thumbprint, Timestamp, UserId,
 };
+use crate::store::memory::sorted::SortedSet;
 
 /// The indexes over all users, as plain data.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub(super) struct Directory {
     identities: HashMap<IdentityKey, UserId>,
     keys: HashMap<Thumbprint, KeyRecord>,
     kids: HashMap<KeyId, Thumbprint>,
-    ends: BTreeSet<(Timestamp, UserId)>,
+    ends: SortedSet<(Timestamp, UserId)>,
     events: BTreeMap<EventCursor, Event>,
     last_event: EventCursor,
     has_users: bool,
@@ -58,7 +59,7 @@ impl Directory {
             self.kids.remove(&key.kid);
         }
         if let Some(ends_at) = account.user.ends_at {
-            self.ends.remove(&(ends_at, account.user.id));
+            self.ends.remove((ends_at, account.user.id));
         }
     }
 
@@ -82,8 +83,8 @@ impl Directory {
 
     /// Who has ended by `before`, earliest first.
     pub(super) fn ended(&self, before: Timestamp, limit: usize) -> Vec<UserId> {
-        let last = UserId::from_bytes([u8::MAX; 16]);
-        self.ends.range(..=(before, last)).take(limit).map(|(_, user)| *user).collect()
+        let ended = self.ends.iter().take_while(|(ends_at, _)| *ends_at <= before);
+        ended.take(limit).map(|(_, user)| user).collect()
     }
 
     /// Appends an event.

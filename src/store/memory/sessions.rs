@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::model::{Epoch, Session, SessionId, Timestamp, TokenDigest, UserId};
 use crate::store::memory::index::Index;
-use crate::store::memory::shards::Shards;
+use crate::store::memory::session_row::SessionRow;
+use crate::store::memory::shards::{Place, Shards};
 use crate::store::memory::users::portion;
 use crate::store::{MAX_PORTION, Memory, Nonce, SessionStore, StoreError};
 
@@ -17,7 +18,7 @@ use crate::store::{MAX_PORTION, Memory, Nonce, SessionStore, StoreError};
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     index: Mutex<Index>,
-    sessions: Shards<TokenDigest, Session>,
+    rows: Shards<SessionRow>,
 }
 
 impl MemorySessions {
@@ -31,75 +32,80 @@ impl MemorySessions {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, digest: &TokenDigest) -> Option<Session> {
-        self.sessions.read(digest).get(digest).cloned()
-    }
-
-    /// Finds a session, and what `other` finds while it certainly is there.
+    /// Finds a session, and what `other` finds of its user while the session certainly is there.
     pub(super) fn find_with<T>(
         &self,
         digest: &TokenDigest,
-        other: impl FnOnce(&Session) -> T,
+        other: impl FnOnce(UserId, Option<Place>) -> T,
     ) -> Option<(Session, T)> {
-        let shard = self.sessions.read(digest);
-        let session = shard.get(digest)?;
-        let found = other(session);
-        Some((session.clone(), found))
+        let shard = self.rows.read(digest);
+        let row = shard.get(digest)?;
+        let found = other(row.user, row.user_at);
+        Some((row.session(), found))
     }
 
-    /// Refuses a session whose names are taken.
+    fn place(&self, digest: &TokenDigest) -> Option<Place> {
+        self.rows.read(digest).find(digest).map(|slot| Place::of(digest, slot))
+    }
+
+    /// Refuses a session whose names are taken, or for which there is no room.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if there is one with its digest, or one of its user with its ID.
+    /// [`StoreError`] if there is one with its digest, or one of its user with its ID, or the store is
+    /// full.
     pub(super) fn check_new(&self, index: &Index, session: &Session) -> Result<(), StoreError> {
-        let is_taken = index.digest(session.user, session.id).is_some()
-            || self.sessions.read(&session.digest).contains_key(&session.digest);
+        let shard = self.rows.read(&session.digest);
+        let is_taken = index.place(session.user, session.id).is_some()
+            || shard.find(&session.digest).is_some();
         if is_taken {
             return Err(StoreError::transient("there is a session with this digest or ID"));
+        }
+        if shard.is_full() {
+            return Err(StoreError::transient("there is no room for another session"));
         }
         Ok(())
     }
 
-    /// Adds a session that was checked. Whoever can see it sees what `first` did.
-    pub(super) fn add_with(&self, index: &mut Index, session: &Session, first: impl FnOnce()) {
-        let mut shard = self.sessions.write(&session.digest);
-        first();
-        shard.insert(session.digest, session.clone());
-        index.add(session);
-    }
-
-    /// Gives a session that is there another value, under its digest and ID. Whoever can see that sees
-    /// what `first` did.
-    pub(super) fn move_with(&self, index: &mut Index, session: &Session, first: impl FnOnce()) {
-        let mut shard = self.sessions.write(&session.digest);
-        let Some(kept) = shard.get_mut(&session.digest) else { return };
-        first();
-        index.remove(kept);
-        kept.clone_from(session);
-        index.add(session);
-    }
-
-    fn remove_with(&self, index: &mut Index, digest: &TokenDigest) -> bool {
-        let removed = self.sessions.write(digest).remove(digest);
-        if let Some(session) = &removed {
-            index.remove(session);
-        }
-        removed.is_some()
-    }
-
-    fn move_end(
+    /// Adds a session that was checked. Whoever can see it sees what `first` did, which tells where its
+    /// user is.
+    pub(super) fn add_with(
         &self,
         index: &mut Index,
         session: &Session,
-        accessed_at: Timestamp,
-        end: Timestamp,
+        first: impl FnOnce() -> Option<Place>,
     ) {
-        if let Some(kept) = self.sessions.write(&session.digest).get_mut(&session.digest) {
-            kept.accessed_at = accessed_at;
-            kept.ends_at = end;
+        let opening = index.openings.of(session);
+        let mut shard = self.rows.write(&session.digest);
+        let slot = shard.insert(SessionRow::new(session, opening, first()));
+        index.add(session, Place::of(&session.digest, slot));
+    }
+
+    /// Gives a session that is there another value, under its digest. Whoever can see that sees what
+    /// `first` did, which tells where its user is.
+    pub(super) fn move_with(
+        &self,
+        index: &mut Index,
+        session: &Session,
+        first: impl FnOnce() -> Option<Place>,
+    ) {
+        let mut shard = self.rows.write(&session.digest);
+        let Some((slot, kept)) = shard.find_mut(&session.digest) else { return };
+        let place = Place::of(&session.digest, slot);
+        index.remove(kept, place);
+        let row = SessionRow::new(session, index.openings.of(session), first());
+        let before = std::mem::replace(kept, row);
+        index.openings.release(&before.opening);
+        index.add(session, place);
+    }
+
+    fn remove_with(&self, index: &mut Index, place: Place) -> bool {
+        let removed = self.rows.write_at(place).remove(place.slot());
+        if let Some(row) = &removed {
+            index.remove(row, place);
+            index.openings.release(&row.opening);
         }
-        index.move_end(session.digest, session.ends_at, end);
+        removed.is_some()
     }
 }
 
@@ -108,12 +114,12 @@ impl SessionStore for MemorySessions {
     async fn insert(&self, session: &Session) -> Result<(), StoreError> {
         let mut index = self.index();
         self.check_new(&index, session)?;
-        self.add_with(&mut index, session, || {});
+        self.add_with(&mut index, session, || None);
         Ok(())
     }
 
     async fn session(&self, digest: &TokenDigest) -> Result<Option<Session>, StoreError> {
-        Ok(self.find(digest))
+        Ok(self.rows.read(digest).get(digest).map(SessionRow::session))
     }
 
     async fn record_access(
@@ -123,23 +129,30 @@ impl SessionStore for MemorySessions {
         ends_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut index = self.index();
-        let Some(session) = self.find(digest) else {
+        let mut shard = self.rows.write(digest);
+        let Some((slot, row)) = shard.find_mut(digest) else {
             return Ok(false);
         };
-        if session.accessed_at <= accessed_at {
-            self.move_end(&mut index, &session, accessed_at, ends_at);
+        if row.accessed_at <= accessed_at {
+            index.move_end(Place::of(digest, slot), row.ends_at, ends_at);
+            row.accessed_at = accessed_at;
+            row.ends_at = ends_at;
         }
         Ok(true)
     }
 
     async fn remove(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        Ok(self.remove_with(&mut self.index(), digest))
+        let mut index = self.index();
+        match self.place(digest) {
+            Some(place) => Ok(self.remove_with(&mut index, place)),
+            None => Ok(false),
+        }
     }
 
     async fn remove_by_id(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let mut index = self.index();
-        match index.digest(user, id) {
-            Some(digest) => Ok(self.remove_with(&mut index, &digest)),
+        match index.place(user, id) {
+            Some(place) => Ok(self.remove_with(&mut index, place)),
             None => Ok(false),
         }
     }
@@ -152,30 +165,33 @@ impl SessionStore for MemorySessions {
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
         let index = self.index();
-        let sessions = index.of_user(user, after).filter_map(|digest| self.find(&digest));
-        Ok(sessions.filter(|session| session.epoch == epoch).take(portion(limit)).collect())
+        let listed = |row: &SessionRow| (row.epoch == epoch).then(|| row.session());
+        let sessions =
+            index.of_user(user, after).filter_map(|place| self.rows.at(place, listed)?);
+        Ok(sessions.take(portion(limit)).collect())
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {
         let mut index = self.index();
-        let Some(session) = self.find(old) else {
+        let Some(place) = self.place(old) else {
             return Ok(false);
         };
-        // Out of the index for a moment, so that its own ID does not count as taken.
-        index.remove(&session);
-        let digest_is_taken = new.digest != *old && self.find(&new.digest).is_some();
-        if digest_is_taken || index.digest(new.user, new.id).is_some() {
-            index.add(&session);
+        let is_anothers = |other: Option<Place>| other.is_some_and(|other| other != place);
+        if is_anothers(self.place(&new.digest)) || is_anothers(index.place(new.user, new.id)) {
             return Err(StoreError::transient("there is a session with the new digest or ID"));
         }
+        let of_user = |row: &SessionRow| row.user_at.filter(|_| row.user == new.user);
+        let user_at = self.rows.at(place, of_user).flatten();
         if new.digest == *old {
             // In its place, so that a reader finds it at every moment.
-            index.add(&session);
-            self.move_with(&mut index, new, || {});
+            self.move_with(&mut index, new, || user_at);
             return Ok(true);
         }
-        self.sessions.write(old).remove(old);
-        self.add_with(&mut index, new, || {});
+        if self.rows.read(&new.digest).is_full() {
+            return Err(StoreError::transient("there is no room for the rotated session"));
+        }
+        self.remove_with(&mut index, place);
+        self.add_with(&mut index, new, || user_at);
         Ok(true)
     }
 
@@ -187,14 +203,17 @@ impl SessionStore for MemorySessions {
         limit: u32,
     ) -> Result<u32, StoreError> {
         let mut index = self.index();
-        let longer: Vec<Session> = index
+        let is_longer = |row: &SessionRow| row.epoch == epoch && until < row.ends_at;
+        let longer: Vec<Place> = index
             .of_user(user, None)
-            .filter_map(|digest| self.find(&digest))
-            .filter(|session| session.epoch == epoch && until < session.ends_at)
+            .filter(|place| self.rows.at(*place, is_longer) == Some(true))
             .take(portion(limit))
             .collect();
-        for session in &longer {
-            self.move_end(&mut index, session, session.accessed_at, until);
+        for &place in &longer {
+            if let Some(row) = self.rows.write_at(place).at_mut(place.slot()) {
+                index.move_end(place, row.ends_at, until);
+                row.ends_at = until;
+            }
         }
         Ok(u32::try_from(longer.len()).unwrap_or(u32::MAX))
     }
@@ -206,8 +225,8 @@ impl SessionStore for MemorySessions {
     async fn sweep(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let mut index = self.index();
         let mut swept = index.forget_spent(before, limit.min(MAX_PORTION));
-        for digest in index.ended(before, portion(limit)) {
-            if self.remove_with(&mut index, &digest) {
+        for place in index.ended(before, portion(limit)) {
+            if self.remove_with(&mut index, place) {
                 swept = swept.saturating_add(1);
             }
         }

@@ -9,7 +9,8 @@ use crate::model::{
 };
 use crate::store::memory::claims;
 use crate::store::memory::directory::Directory;
-use crate::store::memory::shards::Shards;
+use crate::store::memory::shards::{Place, Shards};
+use crate::store::memory::user_row::UserRow;
 use crate::store::{CommitError, Lookup, MAX_PORTION, StoreError, UserStore};
 
 /// Users in memory, gone with the value; one half of a [`Pair`](crate::store::Pair).
@@ -18,7 +19,7 @@ use crate::store::{CommitError, Lookup, MAX_PORTION, StoreError, UserStore};
 #[derive(Debug, Default)]
 pub struct MemoryUsers {
     directory: RwLock<Directory>,
-    accounts: Shards<UserId, Account>,
+    rows: Shards<UserRow>,
 }
 
 /// A commit that has been checked and only needs to be written.
@@ -45,18 +46,29 @@ impl MemoryUsers {
 
     /// The root record of a user.
     pub(super) fn find(&self, id: UserId) -> Option<User> {
-        self.accounts.read(&id).get(&id).map(|account| account.user.clone())
+        self.rows.read(&id).get(&id).map(UserRow::user)
+    }
+
+    /// Where a user is, for as long as the store is there: no user is ever removed.
+    pub(super) fn place(&self, id: UserId) -> Option<Place> {
+        self.rows.read(&id).find(&id).map(|slot| Place::of(&id, slot))
+    }
+
+    /// The root record of the user in a place.
+    pub(super) fn at(&self, place: Place) -> Option<User> {
+        self.rows.at(place, UserRow::user)
     }
 
     fn account(&self, id: UserId) -> Option<Account> {
-        self.accounts.read(&id).get(&id).cloned()
+        self.rows.read(&id).get(&id).map(UserRow::account)
     }
 
     /// What `commit` would change, if it may. The directory is locked, so nothing moves meanwhile.
     ///
     /// # Errors
     ///
-    /// [`CommitError::Stale`] or [`CommitError::Held`].
+    /// [`CommitError::Stale`] or [`CommitError::Held`]; [`CommitError::Store`] if there is no room for
+    /// another user.
     pub(super) fn check(
         &self,
         directory: &Directory,
@@ -64,12 +76,15 @@ impl MemoryUsers {
     ) -> Result<Change, CommitError> {
         let only_tells = commit.writes.is_empty();
         let before = {
-            let shard = self.accounts.read(&commit.user);
+            let shard = self.rows.read(&commit.user);
             let before = shard.get(&commit.user);
-            if !holds(commit, before) {
+            if !holds(commit, before.map(UserRow::user).as_ref()) {
                 return Err(CommitError::Stale);
             }
-            if only_tells { None } else { before.cloned() }
+            if before.is_none() && shard.is_full() {
+                return Err(StoreError::transient("there is no room for another user").into());
+            }
+            if only_tells { None } else { before.map(UserRow::account) }
         };
         if let Some((other, epoch)) = commit.also
             && self.find(other).is_none_or(|user| user.epoch != epoch)
@@ -81,11 +96,7 @@ impl MemoryUsers {
             return Ok(Change { account: None, events });
         }
         claims::check(directory, before.as_ref(), commit)?;
-        let mut after = Account::after(before.as_ref(), commit).ok_or(CommitError::Stale)?;
-        // It is kept for long, and most users have one identity and nothing else.
-        after.identities.shrink_to_fit();
-        after.authenticators.shrink_to_fit();
-        after.retired_keys.shrink_to_fit();
+        let after = Account::after(before.as_ref(), commit).ok_or(CommitError::Stale)?;
         Ok(Change { account: Some((before, after)), events })
     }
 
@@ -97,19 +108,19 @@ impl MemoryUsers {
         if let Some((before, after)) = change.account {
             directory.replace(before.as_ref(), &after);
             let id = after.user.id;
-            self.accounts.write(&id).insert(id, after);
+            self.rows.write(&id).put(after.into());
         }
     }
 }
 
 /// Whether what the commit expects of its own user is so. Signing up takes a root record.
-fn holds(commit: &Commit, before: Option<&Account>) -> bool {
+fn holds(commit: &Commit, before: Option<&User>) -> bool {
     match (commit.expect, before) {
         (Expect::Absent, None) => {
             commit.writes.iter().any(|write| matches!(write, Write::PutUser(_)))
         }
-        (Expect::At(version), Some(account)) => account.user.version == version,
-        (Expect::Epoch(epoch), Some(account)) => account.user.epoch == epoch,
+        (Expect::At(version), Some(user)) => user.version == version,
+        (Expect::Epoch(epoch), Some(user)) => user.epoch == epoch,
         (Expect::Absent, Some(_)) | (Expect::At(_) | Expect::Epoch(_), None) => false,
     }
 }

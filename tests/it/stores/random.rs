@@ -16,6 +16,8 @@ use guestpass::store::{Backend, Landing, Lookup, Nonce, SessionStore, UserStore}
 use proptest::prelude::*;
 
 const USERS: u8 = 3;
+/// As many as there are digests, and nonces: of what ends at one instant a store may sweep any first.
+const ALL: u32 = 8;
 
 /// A call, in numbers that are taken modulo what there is, so that every call is valid.
 #[derive(Clone, Debug)]
@@ -263,7 +265,7 @@ async fn session_answer(store: &dyn SessionStore, call: SessionCall, it: &Sessio
             let nonce = Nonce([it.id.as_bytes()[0]; 16]);
             format!("{:?}", store.spend(&nonce, it.ends_at).await.ok())
         }
-        SessionCall::Sweep => format!("{:?}", store.sweep(it.ends_at, 2).await.ok()),
+        SessionCall::Sweep => format!("{:?}", store.sweep(it.ends_at, ALL).await.ok()),
     }
 }
 
