@@ -1,5 +1,7 @@
 //! The axum adapter.
 
+mod panics;
+
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 

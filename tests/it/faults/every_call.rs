@@ -9,12 +9,12 @@ use crate::long;
 use crate::support::{Fault, Place, abandon_after, run};
 
 /// More store calls than any method makes.
-const MAX_CALLS: u32 = 64;
+pub(super) const MAX_CALLS: u32 = 64;
 
 /// What comes of a method without any fault.
 pub(super) struct Course {
     before: Look,
-    once: (Look, String),
+    pub(super) once: (Look, String),
     twice: (Look, String),
 }
 
@@ -100,7 +100,7 @@ pub(super) fn is_between(found: &Look, course: &Course, method: &Method, what: &
 }
 
 /// Who was let in has a session that counts, of the user as it is.
-fn is_honest(cast: &Cast, answer: &Answer, what: &str) {
+pub(super) fn is_honest(cast: &Cast, answer: &Answer, what: &str) {
     if let Some(held) = &answer.held {
         assert_eq!(cast.counts(held), "counts", "{what}");
     }

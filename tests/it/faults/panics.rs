@@ -1,6 +1,6 @@
 //! Panics in what a host brings along: they stay where they are, and whoever comes next is served.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,14 +8,17 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use guestpass::credential::{Argon2Params, HasherOptions, Password, PasswordHasher};
-use guestpass::model::{Clock, Entropy, EntropyError, SystemEntropy, Timestamp};
+use guestpass::model::{Clock, ManualClock, SystemEntropy, Timestamp};
 use guestpass::store::UserStore as _;
 use guestpass::store::sqlite::{Reads, SqliteBackend};
 use rusqlite::Connection;
 
+use super::cast::{Answer, Cast};
+use super::every_call::{Course, MAX_CALLS, converges, is_between, is_honest};
+use super::methods::{METHODS, Method};
 use crate::crash::Scratch;
 use crate::durability::member;
-use crate::support::{Place, World, cookie, password, run};
+use crate::support::{Fault, Place, run};
 
 /// Panics when it is woken, as the waker of a runtime may that is shutting down.
 struct Bomb(AtomicU32);
@@ -86,64 +89,94 @@ fn a_waker_that_panics_ends_no_thread_of_a_file() {
     }
 }
 
-/// Panics at one of its calls, and does its work at all others.
+/// A clock that panics when it is asked for the time, but for the first few times.
 #[derive(Debug)]
-struct Moody<T> {
-    inner: T,
-    calls: Arc<AtomicU32>,
-    at: u32,
+struct Moody {
+    clock: ManualClock,
+    /// How often it was asked.
+    asked: Arc<AtomicU32>,
+    panics_at: u32,
 }
 
-impl<T> Moody<T> {
-    fn meet(&self) {
-        assert_ne!(self.calls.fetch_add(1, Ordering::SeqCst), self.at, "at its worst");
-    }
-}
-
-impl<T: Clock> Clock for Moody<T> {
+impl Clock for Moody {
     fn now(&self) -> Timestamp {
-        self.meet();
-        self.inner.now()
+        if self.asked.fetch_add(1, Ordering::SeqCst) == self.panics_at {
+            // As a panic does, but without a word on standard error.
+            resume_unwind(Box::new("at its worst"));
+        }
+        self.clock.now()
     }
 }
 
-impl<T: Entropy> Entropy for Moody<T> {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        self.meet();
-        self.inner.fill(bytes)
-    }
+/// Calls a method while something panics; says whether it did. Whoever called has done all or nothing, and
+/// asks again.
+fn panics(method: &Method, cast: &Cast, course: &Course, what: &str) -> bool {
+    let call = || Answer::of(run((method.call)(cast, 0)));
+    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
+    is_between(&cast.look(), course, method, what);
+    let Some(answer) = answer else {
+        converges(method, cast, 1, course, what);
+        return true;
+    };
+    assert_eq!(answer.word, course.once.1, "{what}");
+    is_honest(cast, &answer, what);
+    false
 }
 
 #[test]
-fn a_clock_or_random_bytes_that_panic_leave_a_promotion_whole() {
-    for place in [Place::Memory, Place::Pair, Place::Sqlite] {
-        for breaks_clock in [false, true] {
-            for at in 0..40 {
-                let world = World::new(place);
-                let guest = world.guest();
-                let proof = world.by_session(&guest);
-                // Building an engine draws too.
-                let (calls, never) = (Arc::new(AtomicU32::new(1000)), u32::MAX);
-                let (clock_at, entropy_at) = if breaks_clock { (at, never) } else { (never, at) };
-                let clock = world.clock.clone();
-                let clock = Moody { inner: clock, calls: Arc::clone(&calls), at: clock_at };
-                let entropy = world.entropy.clone();
-                let entropy = Moody { inner: entropy, calls: Arc::clone(&calls), at: entropy_at };
-                let engine = world.engine_with_parts(clock, entropy);
-                calls.store(0, Ordering::SeqCst);
-                let promote = || run(engine.promote(&proof, password("ada"), cookie(), None));
-                let outcome = catch_unwind(AssertUnwindSafe(promote));
-                let what = format!("{place:?}, clock: {breaks_clock}, at {at}");
-                let user = world.user(guest.user);
-                assert_eq!(user.is_anonymous(), world.owner("ada").is_none(), "{what}");
-                assert_eq!(user.is_anonymous(), world.ended(&guest).is_none(), "{what}");
-                let again = run(engine.promote(&proof, password("ada"), cookie(), None));
-                assert_eq!(again.unwrap().user.id, guest.user, "{what}");
-                if outcome.is_ok() {
-                    break;
-                }
-                assert_ne!(at, 39, "{what}: no promotion needs as many");
-            }
+fn a_store_may_panic_at_every_call() {
+    let mut count = 0;
+    for (method, &place) in
+        METHODS.iter().flat_map(|method| Place::QUICK.iter().map(move |place| (method, place)))
+    {
+        let course = Course::of(place, method);
+        for fault in [Fault::Panic, Fault::PanicAfter] {
+            let ended = (0..MAX_CALLS).find(|&number| {
+                let cast = Cast::new(place, method);
+                cast.world.script.fail(fault, number);
+                let what = format!("{} on {place:?}, {fault:?} at {number}", method.name());
+                !panics(method, &cast, &course, &what)
+            });
+            count += ended.unwrap_or_else(|| panic!("{} has no end", method.name()));
         }
     }
+    println!("{count} store calls that panicked");
+}
+
+#[test]
+fn random_bytes_may_panic_at_every_draw() {
+    let mut count = 0;
+    for method in METHODS {
+        let course = Course::of(Place::Pair, method);
+        let ended = (0..MAX_CALLS).find(|&draw| {
+            let cast = Cast::new(Place::Pair, method);
+            cast.world.entropy.panic_after(draw.into());
+            let what = format!("{} with a panic at draw {draw}", method.name());
+            !panics(method, &cast, &course, &what)
+        });
+        count += ended.unwrap_or_else(|| panic!("{} has no end", method.name()));
+    }
+    println!("{count} draws that panicked");
+}
+
+#[test]
+fn a_clock_may_panic_whenever_it_is_asked() {
+    let mut count = 0;
+    // In a file, where another engine takes the tickets of the first.
+    for method in METHODS {
+        let course = Course::of(Place::Sqlite, method);
+        let ended = (0..MAX_CALLS).find(|&panics_at| {
+            let mut cast = Cast::new(Place::Sqlite, method);
+            // Whoever builds an engine may look at it too.
+            let asked = Arc::new(AtomicU32::new(u32::MAX / 2));
+            let clock = cast.world.clock.clone();
+            let clock = Moody { clock, asked: Arc::clone(&asked), panics_at };
+            cast.engine = cast.world.engine_with_parts(clock, cast.world.entropy.clone());
+            asked.store(0, Ordering::SeqCst);
+            let what = format!("{} with a panic at the {panics_at}th look", method.name());
+            !panics(method, &cast, &course, &what)
+        });
+        count += ended.unwrap_or_else(|| panic!("{} has no end", method.name()));
+    }
+    println!("{count} looks at a clock that panicked");
 }

@@ -1,5 +1,6 @@
 //! Random bytes that are the same in every run.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
 use guestpass::model::{Entropy, EntropyError};
@@ -24,6 +25,7 @@ enum Fault {
     #[default]
     None,
     Dry(u64),
+    Panic(u64),
     Same(u64),
     Again {
         at: u64,
@@ -40,6 +42,11 @@ impl Counting {
     /// Lets `draws` more succeed, and none after them.
     pub(crate) fn dry_up_after(&self, draws: u64) {
         self.set(Fault::Dry(draws));
+    }
+
+    /// Lets `draws` more succeed, and panics then, once.
+    pub(crate) fn panic_after(&self, draws: u64) {
+        self.set(Fault::Panic(draws));
     }
 
     /// Lets `draws` more differ, and gives the same bytes after them.
@@ -81,8 +88,17 @@ impl Entropy for Counting {
         let count = state.count;
         match state.fault {
             Fault::Dry(after) if after <= draw => return Err(EntropyError),
+            Fault::Panic(at) if at == draw => {
+                // The lock is this test's, and must not be lost to it. No word on standard error.
+                drop(state);
+                resume_unwind(Box::new("injected"));
+            }
             Fault::Again { at, from } if at == draw => state.count = from,
-            Fault::None | Fault::Dry(_) | Fault::Same(_) | Fault::Again { .. } => {}
+            Fault::None
+            | Fault::Dry(_)
+            | Fault::Panic(_)
+            | Fault::Same(_)
+            | Fault::Again { .. } => {}
         }
         for chunk in bytes.chunks_mut(8) {
             let word = scatter(state.count).to_be_bytes();
@@ -91,7 +107,11 @@ impl Entropy for Counting {
         }
         match state.fault {
             Fault::Same(after) if after <= draw => state.count = count,
-            Fault::None | Fault::Dry(_) | Fault::Same(_) | Fault::Again { .. } => {}
+            Fault::None
+            | Fault::Dry(_)
+            | Fault::Panic(_)
+            | Fault::Same(_)
+            | Fault::Again { .. } => {}
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -33,7 +34,10 @@ enum Mode {
     Rest,
     Step,
     Jostle,
-    Fail(Fault, u32),
+    Fail {
+        faults: Vec<(Fault, u32)>,
+        steps: bool,
+    },
     Jump(u32, ManualClock, Timestamp),
 }
 
@@ -54,6 +58,10 @@ pub(crate) enum Fault {
     After,
     /// From one call on, all fail and do nothing.
     Onwards,
+    /// One call panics and does nothing.
+    Panic,
+    /// One call does what it should, and panics.
+    PanicAfter,
 }
 
 impl Script {
@@ -74,7 +82,17 @@ impl Script {
 
     /// The call with this number, counted from 0 from now on, fails.
     pub(crate) fn fail(&self, fault: Fault, number: u32) {
-        self.set(Mode::Fail(fault, number));
+        self.fail_each(vec![(fault, number)]);
+    }
+
+    /// Each of the calls with these numbers fails.
+    pub(crate) fn fail_each(&self, faults: Vec<(Fault, u32)>) {
+        self.set(Mode::Fail { faults, steps: false });
+    }
+
+    /// Every call gives way once before it begins, and the one with this number fails.
+    pub(crate) fn step_and_fail(&self, fault: Fault, number: u32) {
+        self.set(Mode::Fail { faults: vec![(fault, number)], steps: true });
     }
 
     /// When the call with this number begins, the clock is set.
@@ -101,12 +119,15 @@ impl Script {
             Mode::Rest => met,
             Mode::Step => Met { gives_way: true, ..met },
             Mode::Jostle => Met { yields: scatter(number.into()) % MOST_YIELDS, ..met },
-            Mode::Fail(fault, at) => {
-                let is_hit = match fault {
-                    Fault::Before | Fault::After => number == *at,
+            Mode::Fail { faults, steps } => {
+                let is_hit = |(fault, at): &&(Fault, u32)| match fault {
+                    Fault::Before | Fault::After | Fault::Panic | Fault::PanicAfter => {
+                        number == *at
+                    }
                     Fault::Onwards => *at <= number,
                 };
-                Met { fault: is_hit.then_some(*fault), ..met }
+                let fault = faults.iter().find(is_hit).map(|(fault, _)| *fault);
+                Met { gives_way: *steps, fault, ..met }
             }
             Mode::Jump(at, clock, to) => {
                 if number == *at {
@@ -134,6 +155,12 @@ impl Script {
             Some(Fault::After) => {
                 let _nobody_is_told = call.await;
                 Err(StoreError::transient("injected").into())
+            }
+            // As a panic does, but without a word on standard error.
+            Some(Fault::Panic) => resume_unwind(Box::new("injected")),
+            Some(Fault::PanicAfter) => {
+                let _nobody_is_told = call.await;
+                resume_unwind(Box::new("injected"))
             }
         }
     }
