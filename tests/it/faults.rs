@@ -9,3 +9,4 @@ pub(crate) mod every_call;
 pub(crate) mod methods;
 mod panics;
 pub(crate) mod repeats;
+pub(crate) mod two_faults;

@@ -4,6 +4,7 @@
 //! The ordinary tests do in small what a drill does at length. How to start it stands in the manual,
 //! `src/manual/proof.md`, beside the ledger.
 
+pub(crate) mod complete;
 mod ledger;
 
 use std::collections::BTreeSet;
@@ -96,6 +97,11 @@ const DRILLS: &[Drill] = &[
         name: "pairs of faults",
         unit: "store calls that failed in one try or the next, with nobody half promoted",
         run: faults::every_call::random_pairs_of_faults,
+    },
+    Drill {
+        name: "two faults",
+        unit: "times that two store calls failed, of one try or of two, with nobody half there",
+        run: faults::two_faults::random_methods,
     },
     Drill {
         name: "clock jumps",

@@ -5,6 +5,8 @@
 
 mod act;
 pub(crate) mod drill;
+mod faults;
+mod matrix;
 mod outcome;
 mod race;
 pub(crate) mod scene;
@@ -16,26 +18,47 @@ use stage::Stage;
 
 use guestpass::rules::OnConflict;
 
-use crate::support::{MAX_CHANGES, Place, in_every_order_of};
+use crate::long::complete::{Figure, told};
+use crate::support::{Fault, MAX_CHANGES, Place, in_every_order_of};
 
 /// Lets each of `groups` of acts race, by each answer to a conflict that makes a difference to it, in
 /// every order that changes at most `most_changes` times from one act to another; says how many schedules
 /// there were. Acts that have nothing to do with each other need no more than one change.
 fn race(place: Place, groups: &[Vec<Act>], most_changes: usize) -> u64 {
-    let mut played = 0;
-    for on_conflict in [OnConflict::Login, OnConflict::Error] {
-        let stage = Stage::new(place, on_conflict);
-        for acts in groups {
-            if on_conflict == OnConflict::Error && !acts.iter().any(|act| act.depends_on_conflict())
-            {
-                continue;
-            }
-            let most_changes = if meet(acts) { most_changes } else { most_changes.min(1) };
-            let mut race = Race::new(&stage, acts);
-            played += in_every_order_of(most_changes, |schedule| race.play(schedule));
-        }
-    }
-    played
+    let played = |acts: &Vec<Act>| {
+        let most_changes = if meet(acts) { most_changes } else { most_changes.min(1) };
+        on_each_stage(place, acts, |race| {
+            in_every_order_of(most_changes, |schedule| race.play(schedule))
+        })
+    };
+    groups.iter().map(played).sum()
+}
+
+/// Lets two acts race, in every order that changes at most once from one to the other, with a
+/// fault of this kind at this store call; says how many orders there were in which it was reached.
+fn race_with(place: Place, acts: &[Act], fault: Fault, number: u32) -> u64 {
+    on_each_stage(place, acts, |race| {
+        let mut reached = 0;
+        in_every_order_of(1, |schedule| {
+            reached += u64::from(race.play_with(schedule, fault, number));
+        });
+        reached
+    })
+}
+
+/// Plays a race by each answer to a conflict that makes a difference to it, and adds up. Each has a stage
+/// of its own: what other scenes have left on one is swept with the rest, in calls of its own.
+fn on_each_stage(place: Place, acts: &[Act], mut play: impl FnMut(&mut Race<'_>) -> u64) -> u64 {
+    let answers: &[OnConflict] = if acts.iter().any(|act| act.depends_on_conflict()) {
+        &[OnConflict::Login, OnConflict::Error]
+    } else {
+        &[OnConflict::Login]
+    };
+    let played = |on_conflict: &OnConflict| {
+        let stage = Stage::new(place, *on_conflict);
+        play(&mut Race::new(&stage, acts))
+    };
+    answers.iter().map(played).sum()
 }
 
 /// Whether each of the acts has to do with another of them.
@@ -63,14 +86,22 @@ fn triples(acts: &[Act]) -> Vec<Vec<Act>> {
     groups(acts, 3).into_iter().filter(is_set).collect()
 }
 
+/// The figure of the manual is that of its latest run to the end, since when an act may make a call more.
+fn is_nearly(orders: u64, told: Option<u64>) {
+    let told = told.unwrap();
+    assert!(orders.abs_diff(told) < told / 10, "{orders} orders, and the manual tells of {told}");
+}
+
 #[test]
 fn two_acts_at_once_in_memory_are_as_one_after_the_other() {
-    assert!(11_000 < race(Place::Memory, &groups(Act::ALL, 2), MAX_CHANGES));
+    let orders = race(Place::Memory, &groups(Act::ALL, 2), MAX_CHANGES);
+    is_nearly(orders, told(Figure::OrdersOfTwo, Place::Memory));
 }
 
 #[test]
 fn two_acts_at_once_on_stores_apart_are_as_one_after_the_other() {
-    assert!(20_000 < race(Place::Pair, &groups(Act::ALL, 2), MAX_CHANGES));
+    let orders = race(Place::Pair, &groups(Act::ALL, 2), MAX_CHANGES);
+    is_nearly(orders, told(Figure::OrdersOfTwo, Place::Pair));
 }
 
 #[test]
@@ -91,4 +122,18 @@ fn three_acts_at_once_in_memory_are_as_one_after_the_other() {
 #[test]
 fn three_acts_at_once_on_stores_apart_are_as_one_after_the_other() {
     assert!(2_000 < race(Place::Pair, &triples(Act::DANGEROUS), 1));
+}
+
+#[test]
+fn two_acts_at_once_of_which_one_fails_are_as_with_that_one_or_without() {
+    let mut count = 0;
+    for place in [Place::Memory, Place::Pair] {
+        for (index, acts) in groups(Act::KINDS, 2).iter().enumerate() {
+            // One fault each; to the end they are tried elsewhere.
+            let fault = if index % 2 == 0 { Fault::Before } else { Fault::After };
+            let number = u32::try_from(index / 2 % 8).unwrap();
+            count += race_with(place, acts, fault, number);
+        }
+    }
+    assert!(900 < count, "{count}");
 }

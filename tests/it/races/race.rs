@@ -10,8 +10,8 @@ use crate::support::{Place, Schedule, interleave_all, run};
 
 /// Some acts, at once.
 pub(crate) struct Race<'a> {
-    stage: &'a Stage,
-    acts: &'a [Act],
+    pub(super) stage: &'a Stage,
+    pub(super) acts: &'a [Act],
     /// What those with these numbers come to, in every order, while the others do nothing.
     serial: BTreeMap<Vec<usize>, Vec<Outcome>>,
 }
@@ -49,7 +49,7 @@ impl<'a> Race<'a> {
     }
 
     /// What the acts of these sides come to, one after the other, in every order.
-    fn serially(&mut self, sides: &[usize]) -> &[Outcome] {
+    pub(super) fn serially(&mut self, sides: &[usize]) -> &[Outcome] {
         if !self.serial.contains_key(sides) {
             let gave_up: Vec<usize> =
                 (0..self.acts.len()).filter(|side| !sides.contains(side)).collect();
@@ -64,7 +64,8 @@ impl<'a> Race<'a> {
     /// What the acts come to in this order. Each acts at its own instant: where one moves the clock, each
     /// of the others may have asked for the time before that or after it, in whatever order they land.
     fn in_order(&self, order: &[usize]) -> Vec<Outcome> {
-        let moves_the_clock = order.iter().any(|side| self.acts[*side] == Act::SweepLater);
+        // It has moved the clock also if it came to nothing.
+        let moves_the_clock = self.acts.contains(&Act::SweepLater);
         let instants = if moves_the_clock { 1 << order.len() } else { 1 };
         (0..instants)
             .map(|late: u32| {
@@ -82,7 +83,7 @@ impl<'a> Race<'a> {
     }
 
     /// The same without what may be as in none of the orders, and harms nobody.
-    fn blur(&self, mut outcome: Outcome, gave_up: &[usize]) -> Outcome {
+    pub(super) fn blur(&self, mut outcome: Outcome, gave_up: &[usize]) -> Outcome {
         for &side in gave_up {
             GAVE_UP.clone_into(&mut outcome.answers[side]);
         }
@@ -191,4 +192,4 @@ fn orders(sides: &[usize]) -> Vec<Vec<usize>> {
     all
 }
 
-const GAVE_UP: &str = "contended";
+pub(super) const GAVE_UP: &str = "contended";
