@@ -9,6 +9,7 @@ mod disk;
 mod key_file;
 pub(crate) mod kills;
 mod life;
+mod memory;
 pub(crate) mod power;
 mod report;
 mod shim;

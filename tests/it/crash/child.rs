@@ -16,7 +16,7 @@ use guestpass::{Engine, Error};
 use super::life::{Life, Story, policy};
 use super::report::{Report, Teller};
 use super::survey::survey;
-use super::{Scratch, database, keys};
+use super::{Scratch, database, keys, memory};
 use crate::support::{Counting, World, run};
 
 /// What a process is to do.
@@ -160,6 +160,7 @@ fn reads(life: &Life, engine: &Engine) -> bool {
 #[test]
 fn goes_through_lives_and_tells_of_each_step() {
     if let (Some(directory), Ok(plan)) = (env::var_os(DIRECTORY), env::var(PLAN)) {
+        memory::limit_what_was_asked_for();
         let teller = Teller::new(io::stdout());
         return work(&PathBuf::from(directory), &plan.parse().unwrap(), &teller);
     }
