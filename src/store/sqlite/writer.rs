@@ -273,7 +273,7 @@ const MAX_GROUP: usize = 512;
 /// place: a transaction that waits for the disk is never looked for.
 const LOOK_FOR_ANSWER: Duration = Duration::from_micros(50);
 /// As long as some callers need from an answer to the next thing that they write.
-const LOOK_FOR_JOB: Duration = Duration::from_micros(100);
+const LOOK_FOR_JOB: Duration = Duration::from_micros(150);
 /// Those who are likely to come have no more time than this, and the first part of it again.
 const MAX_PATIENCE: Duration = Duration::from_millis(4);
 /// The first of them has this part of the time: enough to be woken.
