@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::rules::PolicyError;
 
-/// A scheme, host and port without a path; see [`Policy::public_origin`].
+/// A scheme, host and port without a path; see [`Policy::public_origin`](crate::Policy::public_origin).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct PublicOrigin(String);
