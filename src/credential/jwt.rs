@@ -206,7 +206,7 @@ mod tests {
         // In base64url not every number of characters can come out, and with another header others can.
         let longest = ["JWT", "JWT+", "JWT++"].map(|typ| {
             let sign = |length| sign(&json!({"a": "a".repeat(length)}), typ, &keyring);
-            let text = (0..MAX_LENGTH).rev().find_map(|length| sign(length).ok()).unwrap();
+            let text = (0..MAX_LENGTH / 4 * 3).rev().find_map(|length| sign(length).ok()).unwrap();
             assert!(verify_own(&text, typ, &keyring, NOW).is_some());
             text.len()
         });

@@ -11,6 +11,7 @@ use guestpass::model::{
 };
 use guestpass::store::StoreError;
 use guestpass::store::memory::MemoryBackend;
+use guestpass::store::sqlite::SqliteBackend;
 
 use crate::support::{Place, World, email, password, proven};
 
@@ -74,6 +75,9 @@ fn of_what_verifies_a_secret_little_is_printed() {
 fn of_what_holds_everything_only_its_name_is_printed() {
     let memory = format!("{:?}", MemoryBackend::new());
     assert!(memory.starts_with("MemoryBackend {") && memory.contains("Shards { .. }"), "{memory}");
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteBackend::open(directory.path().join("users.db")).unwrap();
+    assert_eq!(format!("{sqlite:?}"), "SqliteBackend { .. }");
     let options = HasherOptions { params: Argon2Params::for_tests(), ..HasherOptions::default() };
     let hasher = PasswordHasher::start(options, Arc::new(SystemEntropy)).unwrap();
     let printed = format!("{hasher:?}");

@@ -312,3 +312,82 @@ const MAX_VALUE_BYTES: i32 = 1 << 20;
 const MAX_IDLE_WAL_BYTES: i64 = 64 << 20;
 const WRITER_CACHE_KIB: i64 = 64 << 10;
 const READER_CACHE_KIB: i64 = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> (tempfile::TempDir, Database, Connection) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { busy_limit_milliseconds: 1, ..SqliteOptions::default() };
+        let path = directory.path().join("users.db");
+        let Ok((database, connection)) = Database::prepare(&path, &options) else {
+            panic!("the database is not opened");
+        };
+        (directory, database, connection)
+    }
+
+    fn pragma(connection: &Connection, name: &str) -> i64 {
+        connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_connection_has_the_memory_and_the_log_that_it_should() {
+        let (_directory, database, writer) = open();
+        // In KiB, where a number of pages would be positive.
+        assert_eq!(pragma(&writer, "cache_size"), -65_536);
+        assert_eq!(pragma(&writer, "journal_size_limit"), 67_108_864);
+        assert_eq!(pragma(&writer, "wal_autocheckpoint"), 0);
+        let Ok(reader) = database.reader() else { panic!("the database is not opened") };
+        assert_eq!(pragma(&reader, "cache_size"), -16_384);
+        let longest =
+            |connection: &Connection| connection.limit(Limit::SQLITE_LIMIT_LENGTH).unwrap();
+        assert_eq!((longest(&writer), longest(&reader)), (1_048_576, 1_048_576));
+    }
+
+    #[test]
+    fn who_finds_it_locked_looks_again_until_the_limit() {
+        let (_directory, database, _connection) = open();
+        assert_eq!(polls(Duration::from_millis(1)), 5);
+        let mut attempts = 0;
+        let outcome = database.patiently(|| -> Result<(), OpenFailure> {
+            attempts += 1;
+            Err(OpenError::Busy.into())
+        });
+        assert!(matches!(outcome, Err(OpenFailure(OpenError::Busy))));
+        assert_eq!(attempts, 6);
+        let mut attempts = 0;
+        let outcome = database.patiently(|| -> Result<(), OpenFailure> {
+            attempts += 1;
+            Err(OpenError::Foreign.into())
+        });
+        assert!(matches!(outcome, Err(OpenFailure(OpenError::Foreign))));
+        assert_eq!(attempts, 1);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_and_no_transaction_is_left() {
+        for (sql, found) in [
+            ("", Some(0)),
+            ("PRAGMA user_version = 1", None),
+            ("PRAGMA application_id = 1", None),
+            ("CREATE TABLE notes (text)", None),
+        ] {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(sql).unwrap();
+            assert_eq!(inspect(&connection).ok(), found, "{sql}");
+            assert_eq!(migrate(&connection).is_ok(), found.is_some(), "{sql}");
+            assert!(connection.is_autocommit(), "{sql}");
+        }
+        assert!(known_schema(KNOWN_SCHEMA).is_ok());
+        assert!(known_schema(0).is_err() && known_schema(KNOWN_SCHEMA + 1).is_err());
+    }
+
+    #[test]
+    fn a_file_that_can_have_no_log_is_told() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(check_wal(&connection).is_err() && use_wal(&connection).is_err());
+        let (_directory, _database, connection) = open();
+        assert!(check_wal(&connection).is_ok());
+    }
+}

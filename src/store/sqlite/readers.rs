@@ -219,3 +219,60 @@ fn serve(connection: &Connection, reads: &Mutex<Receiver<Read>>) {
 const MAX_CONNECTIONS: usize = 32;
 /// Enough to keep a disk busy.
 const READ_THREADS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::block_on;
+
+    fn database() -> (tempfile::TempDir, Database) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { busy_limit_milliseconds: 1, ..SqliteOptions::default() };
+        let path = directory.path().join("users.db");
+        let Ok((database, _)) = Database::prepare(&path, &options) else {
+            panic!("the database is not opened");
+        };
+        (directory, database)
+    }
+
+    #[test]
+    fn as_many_read_in_place_as_there_may_be_connections() {
+        let (_directory, database) = database();
+        let Ok(pool) = Pool::open(&database) else { panic!("no connection is opened") };
+        let mut leases: Vec<_> = (0..MAX_CONNECTIONS).map(|_| pool.lend().ok()).collect();
+        assert!(leases.iter().all(Option::is_some));
+        let refused = pool.lend().err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), Some("all connections are reading"));
+        leases.truncate(1);
+        assert_eq!(pool.state().idle.len(), MAX_CONNECTIONS - 1);
+        drop(pool.lend());
+        assert_eq!(pool.state().idle.len(), MAX_CONNECTIONS - 1, "it was one of those");
+    }
+
+    #[test]
+    fn a_connection_that_shows_the_past_is_lent_to_nobody() {
+        let (_directory, database) = database();
+        let Ok(pool) = Pool::open(&database) else { panic!("no connection is opened") };
+        let begun = pool.run(|connection| Ok(connection.execute_batch("BEGIN").is_ok()));
+        assert!(begun.unwrap());
+        let state = pool.state();
+        assert_eq!((state.idle.len(), state.open), (0, 0));
+    }
+
+    #[test]
+    fn a_read_that_panics_leaves_no_transaction_to_the_next() {
+        let (_directory, database) = database();
+        let Ok(threads) = Threads::start(&database, 1) else { panic!("no thread is started") };
+        for _ in 0..16 {
+            let panicking = threads.run(|connection| -> Result<(), StoreError> {
+                connection
+                    .execute_batch("BEGIN")
+                    .map_err(crate::store::sqlite::statement::failed)?;
+                panic!("out of order")
+            });
+            assert!(block_on(panicking).is_err());
+            let next = threads.run(|connection| Ok(connection.is_autocommit()));
+            assert!(block_on(next).unwrap());
+        }
+    }
+}

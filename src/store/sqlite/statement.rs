@@ -101,3 +101,52 @@ fn is_taken(error: &Error) -> bool {
             || failure.extended_code == SQLITE_CONSTRAINT_PRIMARYKEY
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+    use crate::store::StoreErrorKind;
+
+    fn failure(code: i32) -> Error {
+        Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn a_failure_says_what_happened_and_what_to_do() {
+        use StoreErrorKind::{Corrupt, Transient};
+        for (code, kind, told) in [
+            (ffi::SQLITE_CORRUPT, Corrupt, "the database file is damaged"),
+            (ffi::SQLITE_NOTADB, Corrupt, "the database file is damaged"),
+            (ffi::SQLITE_TOOBIG, Corrupt, "a stored value is too long"),
+            (ffi::SQLITE_BUSY, Transient, "the database is busy"),
+            (ffi::SQLITE_LOCKED, Transient, "the database is busy"),
+            (ffi::SQLITE_FULL, Transient, "the disk is full"),
+            (ffi::SQLITE_IOERR, Transient, "the database failed"),
+        ] {
+            let error = failed(failure(code));
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, told));
+            assert_eq!(is_busy(&failure(code)), told == "the database is busy");
+            assert_eq!(is_damage(&failure(code)), told == "the database file is damaged");
+        }
+        let error = failed(Error::QueryReturnedNoRows);
+        assert_eq!(error.to_string(), "the database failed");
+    }
+
+    #[test]
+    fn only_a_unique_key_that_is_another_s_is_taken() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE t (a PRIMARY KEY, b UNIQUE, c CHECK (c < 9)); \
+                     INSERT INTO t VALUES (1, 1, 1)";
+        connection.execute_batch(table).unwrap();
+        let insert = |a, b, c| {
+            let sql = "INSERT INTO t VALUES (?, ?, ?)";
+            run_if_free(&connection, sql, [a, b, c]).map_err(|error| error.to_string())
+        };
+        assert_eq!(insert(1, 2, 2), Ok(false));
+        assert_eq!(insert(2, 1, 2), Ok(false));
+        assert_eq!(insert(2, 2, 9), Err("the database failed".to_owned()));
+        assert_eq!(insert(2, 2, 2), Ok(true));
+    }
+}

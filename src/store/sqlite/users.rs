@@ -412,3 +412,13 @@ fn unique(key: &IdentityKey) -> Option<(i64, &str, &str)> {
 fn one_more_than(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_is_bounded() {
+        assert_eq!([0, 16, usize::MAX].map(one_more_than), [1, 17, i64::MAX]);
+    }
+}

@@ -287,6 +287,7 @@ mod tests {
     use super::*;
     use crate::store::conformance::block_on;
     use crate::store::sqlite::SqliteOptions;
+    use crate::store::sqlite::writer::job::Verdict;
 
     fn start(queue_depth: usize) -> (tempfile::TempDir, Writer) {
         let directory = tempfile::tempdir().unwrap();
@@ -359,6 +360,35 @@ mod tests {
         assert!(block_on(refused).is_err() && block_on(idle).is_err());
         let spent = |number| !block_on(writer.run(move |it| spend(it, number))).unwrap();
         assert_eq!([0, 1, 2, 3].map(spent), [true, true, false, true]);
+    }
+
+    struct Idle;
+
+    impl Job for Idle {
+        fn run(&mut self, _: &Connection) -> Verdict {
+            Verdict::Keep
+        }
+
+        fn answer(self: Box<Self>, _: Option<&Fault>) {}
+    }
+
+    #[test]
+    fn a_group_takes_what_waits_up_to_its_limit() {
+        let (queue, jobs) = sync_channel::<Box<dyn Job>>(600);
+        (0..600).for_each(|_| queue.try_send(Box::new(Idle)).unwrap());
+        let mut group: Vec<Box<dyn Job>> = vec![Box::new(Idle)];
+        Rhythm::default().gather(&jobs, &mut group);
+        assert_eq!((group.len(), jobs.try_iter().count()), (MAX_GROUP, 600 - (MAX_GROUP - 1)));
+    }
+
+    #[test]
+    fn the_rhythm_is_that_of_the_last_two() {
+        let mut rhythm = Rhythm::default();
+        for (size, seconds) in [(9, 9), (3, 2), (5, 4)] {
+            rhythm.note(size, Duration::from_secs(seconds));
+        }
+        assert_eq!(rhythm.sizes, [5, 3]);
+        assert_eq!(rhythm.syncs, [4, 2].map(Duration::from_secs));
     }
 
     /// As a full disk does: the jobs of the group before and after it have not landed either.

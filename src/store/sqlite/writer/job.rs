@@ -130,3 +130,26 @@ impl Fault {
         error.because(self.cause.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_says_what_to_do_about_it() {
+        let fault = || Fault::new("the database failed", &"it is Monday");
+        assert_eq!(fault().to_error().kind(), StoreErrorKind::Transient);
+        let damaged = fault().of(StoreErrorKind::Corrupt);
+        assert_eq!(damaged.to_error().kind(), StoreErrorKind::Corrupt);
+        assert!(!damaged.is_busy && damaged.busy().is_busy);
+    }
+
+    #[test]
+    fn a_place_is_free_again_after_its_job() {
+        let taken = Arc::default();
+        let place = Place::take(&taken, 1).unwrap();
+        assert!(Place::take(&taken, 1).is_err());
+        drop(place);
+        assert!(Place::take(&taken, 1).is_ok());
+    }
+}
