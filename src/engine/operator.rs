@@ -61,7 +61,8 @@ impl Engine {
     /// [`MAX_PORTION`].
     ///
     /// Whoever keeps the cursor of the last event that was dealt with, and asks for those after it,
-    /// misses none.
+    /// misses none. A database that is restored from a backup goes on from the last event that is in it,
+    /// and so must whoever reads: the cursors of those that are lost are given again.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@
 mod accounts;
 mod attacks;
 mod axum;
+mod backups;
 mod boundaries;
 mod corpus;
 mod crash;
