@@ -9,4 +9,6 @@ pub(crate) mod every_call;
 pub(crate) mod methods;
 mod panics;
 pub(crate) mod repeats;
+mod restarts;
+mod stale_reads;
 pub(crate) mod two_faults;

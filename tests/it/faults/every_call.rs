@@ -15,7 +15,7 @@ pub(super) const MAX_CALLS: u32 = 64;
 pub(super) struct Course {
     before: Look,
     pub(super) once: (Look, String),
-    twice: (Look, String),
+    pub(super) twice: (Look, String),
 }
 
 impl Course {
