@@ -10,6 +10,7 @@ pub(crate) enum Figure {
     OrdersOfTwo,
     AllOrdersOfTwo,
     OrdersOfThree,
+    OrdersWithFault,
     TwoFaults,
 }
 
@@ -26,7 +27,8 @@ pub(crate) fn told(figure: Figure, place: Place) -> Option<u64> {
         Figure::OrdersOfTwo => 1,
         Figure::AllOrdersOfTwo => 2,
         Figure::OrdersOfThree => 3,
-        Figure::TwoFaults => 4,
+        Figure::OrdersWithFault => 4,
+        Figure::TwoFaults => 5,
     };
     let (_, table) = CHAPTER.split_once(HEAD).unwrap();
     let rows = table.lines().take_while(|line| line.starts_with('|')).map(super::ledger::cells);
@@ -35,5 +37,5 @@ pub(crate) fn told(figure: Figure, place: Place) -> Option<u64> {
     (!cell.is_empty()).then(|| cell.replace(' ', "").parse().unwrap())
 }
 
-const HEAD: &str = "| where | orders of two | orders of two, whatever | orders of three | two faults |\n\
-                    | --- | ---: | ---: | ---: | ---: |\n";
+const HEAD: &str = "| where | orders of two | of two, whatever | of three | with a fault | two faults |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: |\n";
