@@ -5,6 +5,7 @@
 
 mod claims;
 mod directory;
+mod event_log;
 mod index;
 mod opening;
 mod rows;

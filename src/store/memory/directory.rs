@@ -1,22 +1,21 @@
 //! What is unique among users, who ends when, and what happened: the indexes beside the accounts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::model::{
-    Account, DeviceKey, Event, EventCursor, Identity, IdentityKey, KeyId, KeyName, KeyRecord,
-    Thumbprint, Timestamp, UserId,
+    Account, DeviceKey, Identity, IdentityKey, KeyId, KeyName, Thumbprint, Timestamp, UserId,
 };
+use crate::store::memory::event_log::EventLog;
 use crate::store::memory::sorted::SortedSet;
 
 /// The indexes over all users, as plain data.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     identities: HashMap<IdentityKey, UserId>,
-    keys: HashMap<Thumbprint, KeyRecord>,
-    kids: HashMap<KeyId, Thumbprint>,
+    keys: HashMap<Thumbprint, UserId>,
+    kids: HashMap<KeyId, UserId>,
     ends: SortedSet<(Timestamp, UserId)>,
-    events: BTreeMap<EventCursor, Event>,
-    last_event: EventCursor,
+    pub(super) events: EventLog,
     has_users: bool,
 }
 
@@ -26,19 +25,20 @@ impl Directory {
         self.identities.get(key).copied()
     }
 
-    /// The device key with this name, live or retired.
-    pub(super) fn key(&self, name: KeyName<'_>) -> Option<&KeyRecord> {
+    /// Whose device key has this name, live or retired.
+    pub(super) fn key_holder(&self, name: KeyName<'_>) -> Option<UserId> {
         match name {
-            KeyName::Thumbprint(thumbprint) => self.keys.get(thumbprint),
-            KeyName::Kid(kid) => self.keys.get(self.kids.get(&KeyId::parse(kid)?)?),
+            KeyName::Thumbprint(thumbprint) => self.keys.get(thumbprint).copied(),
+            KeyName::Kid(kid) => self.kids.get(&KeyId::parse(kid)?).copied(),
         }
     }
 
     /// Whether either name of the key is another user's.
     pub(super) fn is_anothers(&self, key: &DeviceKey, user: UserId) -> bool {
-        [KeyName::Thumbprint(&key.thumbprint), KeyName::Kid(key.kid.as_str())]
+        [self.keys.get(&key.thumbprint), self.kids.get(&key.kid)]
             .into_iter()
-            .any(|name| self.key(name).is_some_and(|record| record.user != user))
+            .flatten()
+            .any(|holder| *holder != user)
     }
 
     /// Puts what is unique about `after` in the place of what was unique about `before`.
@@ -53,8 +53,7 @@ impl Directory {
         for identity in &account.identities {
             self.identities.remove(&identity.key());
         }
-        let retired = account.retired_keys.iter().map(|retired| &retired.key);
-        for key in account.device_key().into_iter().chain(retired) {
+        for key in keys(account) {
             self.keys.remove(&key.thumbprint);
             self.kids.remove(&key.kid);
         }
@@ -69,11 +68,9 @@ impl Directory {
         for key in unique.filter(|key| *key != IdentityKey::Anonymous) {
             self.identities.insert(key, user);
         }
-        let live = account.device_key().map(|key| (key, None));
-        let retired = account.retired_keys.iter().map(|one| (&one.key, Some(one.outcome)));
-        for (key, outcome) in live.into_iter().chain(retired) {
-            self.keys.insert(key.thumbprint, KeyRecord { user, key: key.clone(), outcome });
-            self.kids.insert(key.kid.clone(), key.thumbprint);
+        for key in keys(account) {
+            self.keys.insert(key.thumbprint, user);
+            self.kids.insert(key.kid.clone(), user);
         }
         if let Some(ends_at) = account.user.ends_at {
             self.ends.insert((ends_at, user));
@@ -87,36 +84,14 @@ impl Directory {
         ended.take(limit).map(|(_, user)| user).collect()
     }
 
-    /// Appends an event.
-    pub(super) fn append(&mut self, event: Event) {
-        self.last_event = EventCursor(self.last_event.0.saturating_add(1));
-        self.events.insert(self.last_event, event);
-    }
-
-    /// The events after `after`.
-    pub(super) fn events(&self, after: EventCursor, limit: usize) -> Vec<(EventCursor, Event)> {
-        let Some(first) = after.0.checked_add(1).map(EventCursor) else {
-            return Vec::new();
-        };
-        let later = self.events.range(first..).take(limit);
-        later.map(|(cursor, event)| (*cursor, event.clone())).collect()
-    }
-
-    /// Forgets the earliest events; says how many.
-    pub(super) fn forget_events(&mut self, through: EventCursor, limit: u32) -> u32 {
-        let mut forgotten = 0;
-        while forgotten < limit
-            && let Some(first) = self.events.first_entry()
-            && *first.key() <= through
-        {
-            first.remove();
-            forgotten += 1;
-        }
-        forgotten
-    }
-
     /// Whether there never was a user.
     pub(super) fn is_empty(&self) -> bool {
         !self.has_users
     }
+}
+
+/// The device keys of a user, live and retired.
+fn keys(account: &Account) -> impl Iterator<Item = &DeviceKey> {
+    let retired = account.retired_keys.iter().map(|retired| &retired.key);
+    account.device_key().into_iter().chain(retired)
 }

@@ -1,7 +1,8 @@
 //! A user as it is kept: small for a guest, because most users are guests.
 
 use crate::model::{
-    Account, Epoch, Identity, IdentityKind, Standing, Timestamp, User, UserId, Version,
+    Account, Epoch, Identity, IdentityKind, KeyName, KeyRecord, Standing, Timestamp, User, UserId,
+    Version,
 };
 use crate::store::memory::shard::Row;
 
@@ -44,6 +45,23 @@ impl UserRow {
             Self::Guest(guest) => guest.account(),
             Self::Other(account) => (**account).clone(),
         }
+    }
+
+    /// The device key of the user with this name, live or retired.
+    pub(super) fn key(&self, name: KeyName<'_>) -> Option<KeyRecord> {
+        let account = match self {
+            Self::Guest(_) => return None,
+            Self::Other(account) => account,
+        };
+        let live = account.device_key().map(|key| (key, None));
+        let retired = account.retired_keys.iter().map(|one| (&one.key, Some(one.outcome)));
+        // A key that is both is not to sign anybody in.
+        let mut keys = retired.chain(live);
+        let (key, outcome) = keys.find(|(key, _)| match name {
+            KeyName::Thumbprint(thumbprint) => key.thumbprint == *thumbprint,
+            KeyName::Kid(kid) => key.kid.as_str() == kid,
+        })?;
+        Some(KeyRecord { user: account.user.id, key: key.clone(), outcome })
     }
 }
 

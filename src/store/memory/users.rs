@@ -103,7 +103,7 @@ impl MemoryUsers {
     /// Writes what was checked.
     pub(super) fn write(&self, directory: &mut Directory, change: Change) {
         for event in change.events {
-            directory.append(event);
+            directory.events.append(event);
         }
         if let Some((before, after)) = change.account {
             directory.replace(before.as_ref(), &after);
@@ -146,7 +146,9 @@ impl UserStore for MemoryUsers {
     }
 
     async fn key(&self, name: KeyName<'_>) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.directory().key(name).cloned())
+        let directory = self.directory();
+        let holder = directory.key_holder(name);
+        Ok(holder.and_then(|user| self.rows.read(&user).get(&user)?.key(name)))
     }
 
     async fn commit(&self, commit: &Commit) -> Result<(), CommitError> {
@@ -165,11 +167,13 @@ impl UserStore for MemoryUsers {
         after: EventCursor,
         limit: u32,
     ) -> Result<Vec<(EventCursor, Event)>, StoreError> {
-        Ok(self.directory().events(after, portion(limit)))
+        let directory = self.directory();
+        let later = directory.events.after(after).take(portion(limit));
+        Ok(later.map(|(cursor, event)| (cursor, event.clone())).collect())
     }
 
     async fn forget_events(&self, through: EventCursor, limit: u32) -> Result<u32, StoreError> {
-        Ok(self.directory_to_write().forget_events(through, limit.min(MAX_PORTION)))
+        Ok(self.directory_to_write().events.forget(through, limit.min(MAX_PORTION)))
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {
