@@ -74,7 +74,8 @@ impl SqliteBackend {
             }
             let database = database.hold();
             let readers = Readers::open(&database, &options)?;
-            let writer = Writer::start(database, connection, options.queue_depth)?;
+            let writer =
+                Writer::start(database, connection, options.queue_depth, options.log_pages)?;
             Ok(Self { readers, writer })
         };
         start().map_err(|OpenFailure(error)| error)

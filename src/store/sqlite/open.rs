@@ -308,8 +308,8 @@ pub(super) const BUSY_POLL: Duration = Duration::from_micros(200);
 const STATEMENTS: usize = 64;
 /// Far above any value that we write.
 const MAX_VALUE_BYTES: i32 = 1 << 20;
-/// The log is cut to this after a checkpoint.
-const MAX_IDLE_WAL_BYTES: i64 = 64 << 20;
+/// The log is cut to this when it begins anew: as long as the usual log may become.
+const MAX_IDLE_WAL_BYTES: i64 = 128 << 20;
 const WRITER_CACHE_KIB: i64 = 64 << 10;
 const READER_CACHE_KIB: i64 = 16 << 10;
 

@@ -20,6 +20,11 @@ pub struct SqliteOptions {
     /// milliseconds of sleep. A read waits as long for a connection if more are wanted at once than
     /// there may be.
     pub busy_limit_milliseconds: u32,
+    /// From so many pages of 4 KiB on what is in the log is copied into the file, beside what is written,
+    /// until the log begins anew. A short log takes less of the disk, a long one less work: a page that
+    /// was changed several times is copied once. At three times as many, writes wait for that. At least 1 is
+    /// taken.
+    pub log_pages: u32,
 }
 
 /// What an answered write survives.
@@ -51,6 +56,7 @@ impl Default for SqliteOptions {
             reads: Reads::default(),
             queue_depth: QUEUE_DEPTH,
             busy_limit_milliseconds: BUSY_LIMIT_MILLISECONDS,
+            log_pages: LOG_PAGES,
         }
     }
 }
@@ -69,3 +75,5 @@ impl SqliteOptions {
 /// Four groups of the writer.
 const QUEUE_DEPTH: usize = 1024;
 const BUSY_LIMIT_MILLISECONDS: u32 = 10_000;
+/// 40 MB.
+const LOG_PAGES: u32 = 10_000;

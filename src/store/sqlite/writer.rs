@@ -38,16 +38,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread with at most `queue_depth` jobs waiting.
+    /// Starts the thread with at most `queue_depth` jobs waiting, and what puts the log away beside it.
     pub(super) fn start(
         database: Database,
         connection: Connection,
         queue_depth: usize,
+        log_pages: u32,
     ) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(queue_depth.max(1));
         let is_closing = Arc::new(AtomicBool::new(false));
         let checkpoints =
-            Checkpoints::start(database.clone(), Sizes::default(), Arc::clone(&is_closing))?;
+            Checkpoints::start(database.clone(), Sizes::of(log_pages), Arc::clone(&is_closing))?;
         let mut worker = Worker {
             checkpoints,
             database,
@@ -295,7 +296,7 @@ mod tests {
         let Ok((database, connection)) = Database::prepare(&path, &SqliteOptions::default()) else {
             panic!("the database is not opened");
         };
-        (directory, Writer::start(database, connection, queue_depth).unwrap())
+        (directory, Writer::start(database, connection, queue_depth, 1_000).unwrap())
     }
 
     fn spend(connection: &Connection, number: u8) -> Result<bool, StoreError> {

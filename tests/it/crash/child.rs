@@ -110,7 +110,11 @@ fn open_patiently<W: Write>(directory: &Path, seed: u64, teller: &Teller<W>) -> 
 
 /// Opens what is in the directory, or makes it.
 pub(super) fn open(directory: &Path, seed: u64) -> Result<World, String> {
-    let backend = SqliteBackend::open(database(directory)).map_err(|why| format!("{why:?}"))?;
+    let mut options = SqliteBackend::options();
+    if let Ok(pages) = env::var(LOG_PAGES) {
+        options.log_pages = pages.parse().map_err(|why| format!("{why:?}"))?;
+    }
+    let backend = options.open(database(directory)).map_err(|why| format!("{why:?}"))?;
     let keyring = run(keyring_for(&backend, keys(directory))).map_err(|why| format!("{why:?}"))?;
     let backend: Arc<dyn Backend> = Arc::new(backend);
     Ok(World::over(backend, keyring, Counting::from(seed), policy))
@@ -176,5 +180,7 @@ fn goes_through_lives_and_tells_of_each_step() {
 
 const DIRECTORY: &str = "GUESTPASS_CRASH_DIRECTORY";
 const PLAN: &str = "GUESTPASS_CRASH_PLAN";
+/// How long the log of the process is, if not as long as by default.
+pub(super) const LOG_PAGES: &str = "GUESTPASS_CRASH_LOG_PAGES";
 /// More tries than any test lets calls fail in a row.
 const MAX_TRIES: u32 = 64;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::child::{Plan, process};
+use super::child::{LOG_PAGES, Plan, process};
 use super::disk::{Call, Disk, Loss};
 use super::life::Story;
 use super::report::Report;
@@ -17,6 +17,8 @@ use crate::support::Random;
 fn calls_of(plan: &Plan, trouble: Option<Trouble>) -> (Vec<Call>, Scratch) {
     let scratch = Scratch::with_keys();
     let mut command = process(scratch.path(), plan);
+    // Short enough to be copied again and again, if much is written.
+    command.env(LOG_PAGES, "100");
     shim::record(&mut command, scratch.path());
     if let Some(trouble) = trouble {
         shim::trouble(&mut command, scratch.path(), trouble);
@@ -82,23 +84,28 @@ fn a_machine_may_die_at_any_call() {
     println!("{deaths} deaths of the machine");
 }
 
-/// What is in the log is copied by another thread than the one that writes, which goes on meanwhile.
+/// What is in the log is copied by another thread than the one that writes, which goes on meanwhile; also
+/// when syncs fail, of the one or of the other.
 #[test]
 fn a_machine_may_die_while_the_log_is_copied() {
     if !shim::is_available() {
         return;
     }
-    let plan = Plan { first: 1, openings: 1, lanes: 2, lives: 60, story: None };
-    let (calls, scratch) = calls_of(&plan, None);
-    let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
-    let last_said = calls.iter().rposition(|call| !call.said().is_empty()).unwrap();
-    let copies = calls[first_said..last_said].iter().filter(|call| call.writes_to("users.db"));
-    assert!(20 < copies.count(), "nothing was copied while somebody wrote");
-    let fresh = || Scratch::with_keys_of(&scratch);
-    let losses = [Loss::All, Loss::Some];
-    let deaths = die(&calls, 997, &losses, &mut Random::new(1), fresh, |directory, said| {
-        survey(directory, &Report::read(said), 1);
-    });
+    let plan = Plan { first: 1, openings: 1, lanes: 2, lives: 30, story: None };
+    let failing = |at| Trouble { calls: SYNCS, deed: Deed::Fail(Errno::Io), at, span: 3 };
+    let (mut random, mut deaths) = (Random::new(1), 0);
+    for trouble in [None, Some(failing(100)), Some(failing(200))] {
+        let (calls, scratch) = calls_of(&plan, trouble);
+        let _named = Named(format!("{trouble:?}"));
+        let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
+        let last_said = calls.iter().rposition(|call| !call.said().is_empty()).unwrap();
+        let copies = calls[first_said..last_said].iter().filter(|call| call.writes_to("users.db"));
+        assert!(20 < copies.count(), "nothing was copied while somebody wrote");
+        let (fresh, losses) = (|| Scratch::with_keys_of(&scratch), [Loss::All, Loss::Some]);
+        deaths += die(&calls, 997, &losses, &mut random, fresh, |directory, said| {
+            survey(directory, &Report::read(said), 1);
+        });
+    }
     println!("{deaths} deaths of the machine");
 }
 

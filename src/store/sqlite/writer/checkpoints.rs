@@ -30,6 +30,9 @@ pub(super) struct Checkpoints {
     /// Rows that the writer's connection had changed when the log was last looked at.
     seen: u64,
     is_copying: bool,
+    /// Whether the other thread had so little to copy last that no commit came meanwhile. Only then are
+    /// the pages synced too, which would otherwise be left to the writer.
+    was_short: bool,
     is_too_long: bool,
 }
 
@@ -38,24 +41,25 @@ pub(super) struct Checkpoints {
 pub(super) struct Sizes {
     /// Rows that are changed between two looks at the log: to look costs as much as to change one.
     pub(super) look_after_changes: u64,
-    /// From so many pages on that are not copied yet, the other thread copies them. With fewer at a time
-    /// the disk would sync more often; with more, they are not copied before the next commit, and then
-    /// they are not synced either.
-    pub(super) copy_pages: u32,
-    /// From so many pages on the log is to begin anew. A longer one costs space, a shorter one syncs.
-    pub(super) renew_pages: u32,
+    /// From so many pages on the log is copied, again and again until it begins anew. A longer one costs
+    /// space, and with a shorter one the pages that are changed again and again are copied more often.
+    pub(super) begin_pages: u32,
+    /// With fewer pages left to copy the writer does it itself, and the log begins anew.
+    pub(super) rest_pages: u32,
     /// With so many pages the log may not grow on: the writer waits for the other thread, and copies what
     /// is left before anything more is written.
     pub(super) most_pages: u32,
 }
 
-impl Default for Sizes {
-    fn default() -> Self {
+impl Sizes {
+    /// For a log that is to begin anew from so many pages on.
+    pub(super) fn of(log_pages: u32) -> Self {
+        let log_pages = log_pages.max(1);
         Self {
             look_after_changes: LOOK_AFTER_CHANGES,
-            copy_pages: COPY_PAGES,
-            renew_pages: RENEW_PAGES,
-            most_pages: MOST_PAGES,
+            begin_pages: log_pages,
+            rest_pages: log_pages.div_ceil(REST_PART),
+            most_pages: log_pages.saturating_mul(MOST_TIMES),
         }
     }
 }
@@ -93,6 +97,7 @@ impl Checkpoints {
             sizes,
             seen: 0,
             is_copying: false,
+            was_short: false,
             is_too_long: false,
         })
     }
@@ -108,11 +113,15 @@ impl Checkpoints {
         self.seen = changes;
         let log = Log::read(connection, LOOK)?;
         self.is_too_long = self.sizes.most_pages <= log.pages;
-        let rest = log.pages.saturating_sub(log.copied);
-        if self.sizes.copy_pages <= rest && !self.is_copying {
-            self.is_copying = self.queue.as_ref().is_some_and(|queue| queue.try_send(()).is_ok());
-        } else if has_copied && self.sizes.renew_pages <= log.pages {
+        if self.is_copying || log.pages < self.sizes.begin_pages {
+            return Ok(());
+        }
+        let is_short = log.pages.saturating_sub(log.copied) < self.sizes.rest_pages;
+        if has_copied && self.was_short && is_short {
             Log::read(connection, COPY)?;
+        } else {
+            self.was_short = is_short;
+            self.is_copying = self.queue.as_ref().is_some_and(|queue| queue.try_send(()).is_ok());
         }
         Ok(())
     }
@@ -180,12 +189,10 @@ const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Some hundred pages.
 const LOOK_AFTER_CHANGES: u64 = 256;
-/// Some commits of a sweep, which has the largest; many of anything else.
-const COPY_PAGES: u32 = 1_500;
-/// About 40 MB.
-const RENEW_PAGES: u32 = 10_000;
-/// As much as the log keeps of the disk when it is not needed.
-const MOST_PAGES: u32 = 16_384;
+/// Of the usual size this is two commits of a sweep, which has the largest.
+const REST_PART: u32 = 8;
+/// A sweep writes nearly as fast as the other thread can copy, and needs half of that.
+const MOST_TIMES: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -236,14 +243,14 @@ mod tests {
 
     const NEVER: Sizes = Sizes {
         look_after_changes: 1,
-        copy_pages: u32::MAX,
-        renew_pages: u32::MAX,
+        begin_pages: u32::MAX,
+        rest_pages: 10,
         most_pages: u32::MAX,
     };
 
     #[test]
     fn the_log_begins_anew_again_and_again_while_somebody_writes() {
-        let mut log = open(Sizes { copy_pages: 10, renew_pages: 40, ..NEVER });
+        let mut log = open(Sizes { begin_pages: 40, ..NEVER });
         let pages: Vec<u32> = (0..200).map(|number| log.write(number)).collect();
         let renewals = pages.windows(2).filter(|pair| pair[1] < pair[0]).count();
         assert!(3 <= renewals, "{pages:?}");
