@@ -96,7 +96,7 @@ fn work<W: Write + Send>(directory: &Path, plan: &Plan, teller: &Teller<W>) {
 
 /// Opens what is in the directory, again while that fails.
 fn open_patiently<W: Write>(directory: &Path, seed: u64, teller: &Teller<W>) -> Option<World> {
-    for _ in 0..MAX_TRIES {
+    for _ in 0..memory::tries().unwrap_or(MAX_TRIES) {
         match open(directory, seed) {
             Ok(world) => {
                 teller.tell_that("opened");
@@ -145,7 +145,7 @@ fn go_through<W: Write>(number: u32, plan: &Plan, world: &World, teller: &Teller
 /// Tries again while the store fails. Nothing else may go wrong: a write that was answered with a
 /// failure has not landed while the process lives, so a second try is as good as a first.
 fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>, failed: impl Fn()) -> Option<T> {
-    for _ in 0..MAX_TRIES {
+    for _ in 0..memory::tries().unwrap_or(MAX_TRIES) {
         match attempt() {
             Ok(done) => return Some(done),
             Err(Error::Store(_)) => failed(),
