@@ -151,3 +151,16 @@ const MAX_BYTES: usize =
 const VERSION: u8 = 1;
 const LABEL: &[u8] = b"guestpass access token v1\0";
 const CARRIED_LABEL: &[u8] = b"guestpass access token in a JWT v1\0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_has_room_for_all_its_parts() {
+        // Version, key, digest, user, epoch, end, length of the client ID, client ID, tag.
+        let parts = [1, 8, 32, 16, 8, 8, 1, 128, 32];
+        assert_eq!(MAX_BYTES, parts.iter().sum::<usize>());
+        assert_eq!(MAX_TEXT, 312);
+    }
+}

@@ -219,3 +219,16 @@ pub const MAX_TEXT: usize = base64url::length(MAX_OVERHEAD + MAX_PAYLOAD);
 const MAX_OVERHEAD: usize = 1 + KeyLabel::LENGTH + 1 + 16 + 8 + 1 + 16 + 8 + TAG_LENGTH;
 const VERSION: u8 = 1;
 const LABEL: &[u8] = b"guestpass ticket v1\0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_has_room_for_all_its_parts() {
+        // Version, key, purpose, nonce, end, whether there is a subject, user, epoch, tag.
+        let parts = [1, 8, 1, 16, 8, 1, 16, 8, 32];
+        assert_eq!(MAX_OVERHEAD, parts.iter().sum::<usize>());
+        assert_eq!(MAX_TEXT, 3988);
+    }
+}

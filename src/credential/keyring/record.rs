@@ -194,6 +194,7 @@ mod tests {
         fill(&mut keys.access_token);
         fill(&mut keys.id_token);
         fill(&mut keys.lookup);
+        assert_eq!(MAX_BYTES, 65_536);
         let json = write(&keys).unwrap();
         assert!(json.len() <= MAX_BYTES, "{}", json.len());
         assert_eq!(json.capacity(), MAX_BYTES, "no smaller buffer was left behind");
