@@ -25,7 +25,8 @@ class Results:
 
 
 def digest(text):
-    return hashlib.sha256(text.split("#[cfg(test)]\nmod tests {")[0].encode()).hexdigest()
+    """Of a source without its tests."""
+    return hashlib.sha256(text.split("#[cfg(test)]\nmod tests {")[0].rstrip().encode()).hexdigest()
 
 
 def table(mutants, results, revision):
@@ -50,5 +51,6 @@ def table(mutants, results, revision):
 
 
 def module(file):
-    """`rules::status` of `src/rules/status.rs`; what is below that counts to it."""
-    return "::".join(file.removeprefix("src/").removesuffix(".rs").split("/")[:2])
+    """`rules::status` of `src/rules/status.rs`; what is below counts to it. Each store has modules of its own."""
+    path = file.removeprefix("src/").removesuffix(".rs").split("/")
+    return "::".join(path[: 3 if path[0] == "store" else 2])

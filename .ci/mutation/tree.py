@@ -90,7 +90,8 @@ class Tree:
             f"cargo {command} --message-format json",
             shell=True,
             cwd=self.root,
-            env=dict(os.environ, CARGO_TARGET_DIR=str(self.repository / "target")),
+            # Apart, because cargo takes the crate of this tree for that of the repository.
+            env=dict(os.environ, CARGO_TARGET_DIR=str(self.root.with_name("build"))),
             capture_output=True,
             text=True,
         )

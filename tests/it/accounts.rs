@@ -1,10 +1,12 @@
 //! What an account may be, and what it cannot.
 
 use guestpass::model::{
-    Account, Commit, Expect, Identity, IdentityKind, Outcome, Standing, Version, Write,
+    Account, Commit, Expect, Identity, IdentityKey, IdentityKind, Outcome, Standing, UserId,
+    Version, Write,
 };
+use guestpass::store::{CommitError, Lookup};
 
-use crate::support::{Device, Place, World, email, password};
+use crate::support::{Device, Place, World, email, on_every_backend, password, run};
 
 /// A guest without a device key, one with a key, and a regular user who had a key as a guest.
 fn cast(world: &World) -> [Account; 3] {
@@ -180,4 +182,31 @@ fn a_commit_leads_on_from_where_it_expects_the_user_only() {
     assert_eq!(Account::after(None, &opened).unwrap().user.version, Version::FIRST);
     assert_eq!(Account::after(None, &commit(Expect::Absent)), None, "there is no root record");
     assert_eq!(Account::after(None, &commit(Expect::At(user.version))), None);
+}
+
+/// A store writes the root record first, wherever it stands, and must not take another user's for it.
+#[test]
+fn no_commit_puts_the_root_record_of_another_user() {
+    on_every_backend(|world| {
+        let [guest, _, regular] = cast(&world);
+        let before = [&guest, &regular].map(|account| world.account(account.user.id));
+        let put = Write::PutUser(regular.user.clone());
+        let drop = Write::DropIdentity(IdentityKey::Anonymous);
+        let bare =
+            Identity { kind: IdentityKind::Anonymous { key: None }, ..guest.identities[0].clone() };
+        let new = UserId::from_bytes([7; 16]);
+        let at = Expect::At(guest.user.version);
+        for (user, expect, writes) in [
+            (guest.user.id, at, vec![put.clone()]),
+            (guest.user.id, at, vec![put.clone(), drop]),
+            (new, Expect::Absent, vec![put.clone()]),
+            (new, Expect::Absent, vec![put, Write::PutIdentity(bare)]),
+        ] {
+            let commit = Commit { user, expect, also: None, writes, events: Vec::new() };
+            let answer = run(world.backend.users().commit(&commit));
+            assert!(matches!(answer, Err(CommitError::Held | CommitError::Stale)), "{answer:?}");
+            assert_eq!(before, [&guest, &regular].map(|account| world.account(account.user.id)));
+            assert!(run(world.backend.users().load(Lookup::User(new))).unwrap().is_none());
+        }
+    });
 }
