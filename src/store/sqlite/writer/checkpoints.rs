@@ -3,21 +3,24 @@
 //! What is committed stays in the log until it is copied into the file and the file is synced. Whoever
 //! does that in a commit keeps everybody waiting while the disk writes some thousand pages. So another
 //! thread does it, on a connection of its own, while the writer goes on. But the log begins anew only if
-//! nothing of it is left to copy when a transaction begins, and while others write something always is.
-//! So the writer copies the rest itself, which is little by then, once the log is long enough.
+//! nothing of it is left to copy when a transaction begins, and while others write something always is;
+//! and only if nobody reads from it at that instant, and of many who read somebody always does. So the
+//! writer copies the rest itself, which is little by then, and waits for those who read: whoever begins to
+//! read meanwhile finds everything in the file.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use crate::store::StoreError;
 use crate::store::sqlite::column;
 use crate::store::sqlite::open::Database;
-use crate::store::sqlite::statement::find;
+use crate::store::sqlite::statement::{failed, find};
 use crate::store::sqlite::writer::job::Fault;
 
 /// What the writer knows of the log, and the thread that copies from it. Dropping this ends the thread
@@ -118,7 +121,7 @@ impl Checkpoints {
         }
         let is_short = log.pages.saturating_sub(log.copied) < self.sizes.rest_pages;
         if has_copied && self.was_short && is_short {
-            Log::read(connection, COPY)?;
+            Log::renew(connection, SHORT_PATIENCE)?;
         } else {
             self.was_short = is_short;
             self.is_copying = self.queue.as_ref().is_some_and(|queue| queue.try_send(()).is_ok());
@@ -136,7 +139,7 @@ impl Checkpoints {
             let _ = self.reports.recv();
             self.is_copying = false;
         }
-        Log::read(connection, COPY)
+        Log::renew(connection, LONG_PATIENCE)
             .map_err(|error| Fault::of_store("the log cannot be put away", &error))?;
         self.is_too_long = false;
         Ok(())
@@ -171,6 +174,15 @@ struct Log {
 }
 
 impl Log {
+    /// Copies what is left and lets the log begin anew with the next transaction, unless somebody reads
+    /// from it for longer than that.
+    fn renew(connection: &Connection, patience: Duration) -> Result<(), StoreError> {
+        connection.busy_timeout(patience).map_err(failed)?;
+        let log = Self::read(connection, RENEW);
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+        log.map(drop)
+    }
+
     /// Does a checkpoint, or none; says what the log is like then.
     fn read(connection: &Connection, checkpoint: &'static str) -> Result<Self, StoreError> {
         let log = find(connection, checkpoint, [], |row| {
@@ -186,6 +198,13 @@ impl Log {
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 /// Waits for nobody, and copies what can be copied.
 const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// Waits for those who read from the log.
+const RENEW: &str = "PRAGMA wal_checkpoint(RESTART)";
+/// Longer than a read takes whose thread is not kept from running.
+const SHORT_PATIENCE: Duration = Duration::from_millis(10);
+/// Longer than a read takes on a machine that is overloaded. While somebody reads for longer than that,
+/// writes wait so long for every [`LOOK_AFTER_CHANGES`] rows.
+const LONG_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Some hundred pages.
 const LOOK_AFTER_CHANGES: u64 = 256;
@@ -224,15 +243,21 @@ mod tests {
     impl Writing {
         /// Writes a few pages, looks at the log, and lets the other thread do what it was asked for.
         fn write(&mut self, number: u32) -> u32 {
+            self.write_on(number);
+            while self.checkpoints.is_copying {
+                std::thread::yield_now();
+                self.checkpoints.look(&self.connection).unwrap();
+            }
+            self.pages()
+        }
+
+        /// Writes a few pages, and looks at the log.
+        fn write_on(&mut self, number: u32) -> u32 {
             self.checkpoints.keep_bounded(&self.connection).map_err(|_| "kept bounded").unwrap();
             let mut nonce = Nonce([0; 16]);
             nonce.0[..4].copy_from_slice(&number.to_be_bytes());
             assert!(spend(&self.connection, &nonce, Timestamp::MAX).unwrap());
             self.checkpoints.look(&self.connection).unwrap();
-            while self.checkpoints.is_copying {
-                std::thread::yield_now();
-                self.checkpoints.look(&self.connection).unwrap();
-            }
             self.pages()
         }
 
@@ -264,6 +289,36 @@ mod tests {
         assert!(pages.iter().all(|pages| *pages < 60), "{pages:?}");
     }
 
+    /// A log that is copied whole begins anew only if nobody reads from it just then. It was left to that,
+    /// and with a few threads that read without a pause it grew for as long as they did.
+    #[test]
+    fn the_log_stays_bounded_also_while_others_read_without_a_pause() {
+        let mut log = open(Sizes { begin_pages: 40, most_pages: 120, ..NEVER });
+        for number in 0..100 {
+            log.write(number);
+        }
+        let is_over = AtomicBool::new(false);
+        let longest = std::thread::scope(|scope| {
+            for _ in 0..READERS {
+                let reader = log.database.reader().map_err(|_| "opened").unwrap();
+                scope.spawn(|| {
+                    let reader = reader;
+                    while !is_over.load(Ordering::Relaxed) {
+                        // Some hundred microseconds.
+                        reader.query_row(SLOW_READ, [], |row| row.get::<_, i64>(0)).unwrap();
+                    }
+                });
+            }
+            let longest = (100..600).map(|number| log.write_on(number)).max();
+            is_over.store(true, Ordering::Relaxed);
+            longest
+        });
+        assert!(longest < Some(400), "{longest:?} pages");
+    }
+
+    const READERS: usize = 4;
+    const SLOW_READ: &str = "SELECT count(*) FROM spent, (SELECT nonce FROM spent LIMIT 20)";
+
     /// A reader of another process may keep the pages that it sees from being replaced. That is no
     /// reason to refuse what is written.
     #[test]
@@ -272,7 +327,7 @@ mod tests {
         log.write(0);
         let reader = log.database.reader().map_err(|_| "opened").unwrap();
         reader.execute_batch("BEGIN; SELECT count(*) FROM spent").unwrap();
-        let grown = (1..100).map(|number| log.write(number)).last().unwrap();
+        let grown = (1..40).map(|number| log.write(number)).last().unwrap();
         assert!(40 < grown);
         reader.execute_batch("COMMIT").unwrap();
         let pages = (100..120).map(|number| log.write(number)).last().unwrap();
