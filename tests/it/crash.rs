@@ -5,6 +5,7 @@
 //! there afterwards is compared to what the same steps come to in memory.
 
 mod child;
+mod copying;
 mod disk;
 mod key_file;
 pub(crate) mod kills;

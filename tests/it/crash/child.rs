@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) lives: u32,
     /// What happens in all of them, or one story after the other.
     pub(crate) story: Option<Story>,
+    /// From how many pages on the log is copied, if not from as many as by default. No life makes a log
+    /// of so many.
+    pub(crate) log_pages: Option<u32>,
 }
 
 impl Plan {
@@ -41,9 +44,10 @@ impl Plan {
     }
 
     fn spell(&self) -> String {
-        let Self { first, openings, lanes, lives, story } = self;
+        let Self { first, openings, lanes, lives, story, log_pages } = self;
         let story = story.map_or_else(|| "-".to_owned(), Story::name);
-        format!("{first} {openings} {lanes} {lives} {story}")
+        let log_pages = log_pages.map_or_else(|| "-".to_owned(), |pages| pages.to_string());
+        format!("{first} {openings} {lanes} {lives} {story} {log_pages}")
     }
 }
 
@@ -59,6 +63,7 @@ impl FromStr for Plan {
             lanes: number(2)?,
             lives: number(3)?,
             story: Story::named(words[4]),
+            log_pages: words[5].parse().ok(),
         })
     }
 }
@@ -78,7 +83,7 @@ fn work<W: Write + Send>(directory: &Path, plan: &Plan, teller: &Teller<W>) {
     let mut first = plan.first;
     for opening in 0..plan.openings {
         let seed = (u64::from(plan.first) << 32) + (u64::from(opening) << 24);
-        let Some(world) = open_patiently(directory, seed, teller) else {
+        let Some(world) = open_patiently(directory, seed, plan.log_pages, teller) else {
             return teller.tell_that("gave-up");
         };
         thread::scope(|scope| {
@@ -95,9 +100,14 @@ fn work<W: Write + Send>(directory: &Path, plan: &Plan, teller: &Teller<W>) {
 }
 
 /// Opens what is in the directory, again while that fails.
-fn open_patiently<W: Write>(directory: &Path, seed: u64, teller: &Teller<W>) -> Option<World> {
+fn open_patiently<W: Write>(
+    directory: &Path,
+    seed: u64,
+    log_pages: Option<u32>,
+    teller: &Teller<W>,
+) -> Option<World> {
     for _ in 0..memory::tries().unwrap_or(MAX_TRIES) {
-        match open(directory, seed) {
+        match open(directory, seed, log_pages) {
             Ok(world) => {
                 teller.tell_that("opened");
                 return Some(world);
@@ -109,11 +119,9 @@ fn open_patiently<W: Write>(directory: &Path, seed: u64, teller: &Teller<W>) -> 
 }
 
 /// Opens what is in the directory, or makes it.
-pub(super) fn open(directory: &Path, seed: u64) -> Result<World, String> {
+pub(super) fn open(directory: &Path, seed: u64, log_pages: Option<u32>) -> Result<World, String> {
     let mut options = SqliteBackend::options();
-    if let Ok(pages) = env::var(LOG_PAGES) {
-        options.log_pages = pages.parse().map_err(|why| format!("{why:?}"))?;
-    }
+    options.log_pages = log_pages.unwrap_or(options.log_pages);
     let backend = options.open(database(directory)).map_err(|why| format!("{why:?}"))?;
     let keyring = run(keyring_for(&backend, keys(directory))).map_err(|why| format!("{why:?}"))?;
     let backend: Arc<dyn Backend> = Arc::new(backend);
@@ -169,7 +177,8 @@ fn goes_through_lives_and_tells_of_each_step() {
         return work(&PathBuf::from(directory), &plan.parse().unwrap(), &teller);
     }
     let scratch = Scratch::with_keys();
-    let plan = Plan { first: 1, openings: 2, lanes: 2, lives: 5, story: None };
+    let plan =
+        Plan { first: 1, openings: 2, lanes: 2, lives: 5, story: None, log_pages: Some(SHORT_LOG) };
     let mut told = Vec::new();
     work(scratch.path(), &plan, &Teller::new(&mut told));
     let report = Report::read(&told);
@@ -180,7 +189,9 @@ fn goes_through_lives_and_tells_of_each_step() {
 
 const DIRECTORY: &str = "GUESTPASS_CRASH_DIRECTORY";
 const PLAN: &str = "GUESTPASS_CRASH_PLAN";
-/// How long the log of the process is, if not as long as by default.
-pub(super) const LOG_PAGES: &str = "GUESTPASS_CRASH_LOG_PAGES";
+/// A log that is copied all the time: a commit writes some ten pages.
+pub(super) const SHORT_LOG: u32 = 8;
+/// Logs that are copied hardly ever, now and then, and all the time.
+pub(super) const LOGS: &[Option<u32>] = &[None, Some(40), Some(SHORT_LOG)];
 /// More tries than any test lets calls fail in a row.
 const MAX_TRIES: u32 = 64;

@@ -11,7 +11,7 @@ use guestpass::model::Timestamp;
 
 use super::disk::{Call, Loss};
 use super::power::die;
-use super::shim::{self, CHANGES, Deed, Errno, Trouble};
+use super::shim::{self, CHANGES, Deed, Errno, Trouble, Whose};
 use super::{Named, Scratch};
 use crate::support::{Counting, Random};
 
@@ -83,7 +83,7 @@ fn keys_that_were_used_survive_a_death_and_a_failure_at_each_call() {
             let _named = Named(format!("{deed:?} at {at} of {count}"));
             let scratch = Scratch::new();
             let mut command = process(scratch.path());
-            let trouble = Trouble { calls: CHANGES, deed, at, span: 1 };
+            let trouble = Trouble { calls: CHANGES, whose: Whose::All, deed, at, span: 1 };
             shim::trouble(&mut command, scratch.path(), trouble);
             let output = command.output().unwrap();
             let is_fault = matches!(deed, Deed::Fail(_));

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::child::{Plan, process};
+use super::child::{Plan, SHORT_LOG, process};
 use super::report::Report;
 use super::survey::survey;
 use super::{Named, Scratch};
@@ -14,7 +14,8 @@ use crate::long;
 use crate::support::Random;
 
 /// Three lives at a time, more of them than any process lives to see.
-const ENDLESS: Plan = Plan { first: 0, openings: 1, lanes: 3, lives: 1000, story: None };
+const ENDLESS: Plan =
+    Plan { first: 0, openings: 1, lanes: 3, lives: 1000, story: None, log_pages: None };
 
 /// Kills process after process over one file, and looks at what each leaves.
 fn kill(cycles: u32, random: &mut Random) {
@@ -29,7 +30,9 @@ fn kill(cycles: u32, random: &mut Random) {
 
 fn cycle_of(scratch: &Scratch, cycle: u32, random: &mut Random) -> Report {
     let told = scratch.path().with_extension("told");
-    let plan = Plan { first: cycle * 10_000, ..ENDLESS };
+    // Half of them copy what is in the log all the time.
+    let log_pages = (random.below(2) == 0).then_some(SHORT_LOG);
+    let plan = Plan { first: cycle * 10_000, log_pages, ..ENDLESS };
     let child = process(scratch.path(), &plan)
         .stdout(File::create(&told).unwrap())
         .stderr(Stdio::null())

@@ -13,7 +13,7 @@ use super::survey::survey;
 use super::{Named, Scratch};
 
 /// Lives of every kind, one after the other.
-const PLAN: Plan = Plan { first: 1, openings: 2, lanes: 1, lives: 3, story: None };
+const PLAN: Plan = Plan { first: 1, openings: 2, lanes: 1, lives: 3, story: None, log_pages: None };
 
 /// Lets SQLite have so much memory in this process and no more, if whoever started it said so. What was
 /// set once can only be lowered.

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::child::{LOG_PAGES, Plan, process};
+use super::child::{LOGS, Plan, process};
 use super::disk::{Call, Disk, Loss};
 use super::life::Story;
 use super::report::Report;
-use super::shim::{self, CHANGES, Deed, Errno, SYNCS, Trouble};
+use super::shim::{self, CHANGES, Deed, Errno, SYNCS, Trouble, Whose};
 use super::survey::survey;
 use super::{Named, Scratch};
 use crate::long;
@@ -17,8 +17,6 @@ use crate::support::Random;
 fn calls_of(plan: &Plan, trouble: Option<Trouble>) -> (Vec<Call>, Scratch) {
     let scratch = Scratch::with_keys();
     let mut command = process(scratch.path(), plan);
-    // Short enough to be copied again and again, if much is written.
-    command.env(LOG_PAGES, "100");
     shim::record(&mut command, scratch.path());
     if let Some(trouble) = trouble {
         shim::trouble(&mut command, scratch.path(), trouble);
@@ -59,7 +57,7 @@ pub(super) fn die(
 
 /// What a process leaves that does what `plan` says while it meets with trouble; says how often the
 /// machine died.
-fn die_within(
+pub(super) fn die_within(
     plan: &Plan,
     trouble: Option<Trouble>,
     stride: usize,
@@ -78,7 +76,7 @@ fn a_machine_may_die_at_any_call() {
     if !shim::is_available() {
         return;
     }
-    let plan = Plan { first: 1, openings: 2, lanes: 1, lives: 3, story: None };
+    let plan = Plan { first: 1, openings: 2, lanes: 1, lives: 3, story: None, log_pages: None };
     let losses = [Loss::Nothing, Loss::All, Loss::Some];
     let deaths = die_within(&plan, None, 19, &losses, &mut Random::new(1));
     println!("{deaths} deaths of the machine");
@@ -91,10 +89,12 @@ fn a_machine_may_die_while_the_log_is_copied() {
     if !shim::is_available() {
         return;
     }
-    let plan = Plan { first: 1, openings: 1, lanes: 2, lives: 30, story: None };
-    let failing = |at| Trouble { calls: SYNCS, deed: Deed::Fail(Errno::Io), at, span: 3 };
+    let plan =
+        Plan { first: 1, openings: 1, lanes: 2, lives: 30, story: None, log_pages: Some(100) };
+    let failing =
+        |whose, at| Some(Trouble { calls: SYNCS, whose, deed: Deed::Fail(Errno::Io), at, span: 3 });
     let (mut random, mut deaths) = (Random::new(1), 0);
-    for trouble in [None, Some(failing(100)), Some(failing(200))] {
+    for trouble in [None, failing(Whose::All, 100), failing(Whose::Copying, 10)] {
         let (calls, scratch) = calls_of(&plan, trouble);
         let _named = Named(format!("{trouble:?}"));
         let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
@@ -121,11 +121,19 @@ fn a_machine_may_die_after_a_sync_that_failed() {
         return;
     }
     let mut random = Random::new(1);
-    let plan = Plan { first: 1, openings: 1, lanes: 1, lives: 1, story: Some(Story::Short) };
+    let plan = Plan {
+        first: 1,
+        openings: 1,
+        lanes: 1,
+        lives: 1,
+        story: Some(Story::Short),
+        log_pages: None,
+    };
     let mut deaths = 0;
     for at in 1..=MOST_SYNCS {
         let _named = Named(format!("sync {at}"));
-        let trouble = Trouble { calls: SYNCS, deed: Deed::Fail(Errno::Io), at, span: 1 };
+        let trouble =
+            Trouble { calls: SYNCS, whose: Whose::All, deed: Deed::Fail(Errno::Io), at, span: 1 };
         deaths += die_within(&plan, Some(trouble), 31, &[Loss::All, Loss::Some], &mut random);
     }
     println!("{deaths} deaths of the machine after a failed sync");
@@ -135,9 +143,11 @@ fn a_machine_may_die_after_a_sync_that_failed() {
 pub(crate) fn random_power_failures(seed: u64, until: Instant) -> u64 {
     long::repeat(seed, until, |random| {
         let first = u32::try_from(random.below(1_000_000)).unwrap();
-        let plan = Plan { first, openings: 2, lanes: 2, lives: 2, story: None };
+        let log_pages = *random.pick(LOGS);
+        let plan = Plan { first, openings: 2, lanes: 2, lives: 2, story: None, log_pages };
         let trouble = (0 < random.below(4)).then(|| Trouble {
             calls: [SYNCS, CHANGES][random.below(2)],
+            whose: *random.pick(&[Whose::All, Whose::Copying]),
             deed: Deed::Fail(*random.pick(&[Errno::Io, Errno::NoSpace])),
             at: 1 + random.number() % 60,
             span: 1 + random.number() % 3,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -24,6 +25,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char directory[4096];
 static size_t directory_length;
 static const char *classes = "";
+static const char *thread;
 static enum deed deed = GO;
 static long at, span = 1, calls, struck;
 static int error_number = EIO;
@@ -41,6 +43,7 @@ __attribute__((constructor)) static void begin(void) {
   strcpy(directory, path);
   directory_length = strlen(directory);
   if (getenv("SHIM_CLASSES")) classes = getenv("SHIM_CLASSES");
+  thread = getenv("SHIM_THREAD");
   deed = (enum deed)number("SHIM_DEED", GO);
   at = number("SHIM_AT", 0);
   span = number("SHIM_SPAN", 1);
@@ -121,9 +124,15 @@ static void die(void) {
   for (;;) pause();
 }
 
+/* Whether the calls of this thread count. The system keeps 15 characters of its name. */
+static int is_meant(void) {
+  char name[16];
+  return !thread || (!prctl(PR_GET_NAME, name) && !strncmp(name, thread, sizeof name - 1));
+}
+
 /* What the call that comes now meets with. */
 static enum deed judge(char class) {
-  if (!strchr(classes, class)) return GO;
+  if (!strchr(classes, class) || !is_meant()) return GO;
   calls++;
   if (at == 0 || calls < at || at + span <= calls) return GO;
   struck++;

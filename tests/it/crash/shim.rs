@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 pub(crate) struct Trouble {
     /// Which calls count.
     pub(crate) calls: &'static str,
+    pub(crate) whose: Whose,
     pub(crate) deed: Deed,
     /// The number of the first call that it happens to, from 1 on.
     pub(crate) at: u64,
@@ -24,6 +25,14 @@ pub(crate) const READS: &str = "r";
 /// What a file that may not be written, or the directory of one, denies.
 pub(crate) const OPENINGS: &str = "o";
 pub(crate) const NAMES: &str = "n";
+
+/// Whose calls count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    All,
+    /// Those of the thread that copies what is in the log into the database.
+    Copying,
+}
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +65,15 @@ pub(crate) fn trouble(command: &mut Command, directory: &Path, trouble: Trouble)
         Deed::Fail(errno) => (4, errno),
         Deed::HalfThenFail(errno) => (5, errno),
     };
+    match trouble.whose {
+        Whose::All => {}
+        Whose::Copying => {
+            command.env("SHIM_THREAD", COPYING);
+        }
+    }
     load(command, directory)
         .env("SHIM_CLASSES", trouble.calls)
+        .env("SHIM_COUNT", count_file(directory))
         .env("SHIM_DEED", deed.to_string())
         .env("SHIM_AT", trouble.at.to_string())
         .env("SHIM_SPAN", trouble.span.to_string())
@@ -72,9 +88,19 @@ pub(crate) fn count(command: &mut Command, directory: &Path, calls: &str) {
 
 /// How many calls were counted.
 pub(crate) fn counted(directory: &Path) -> u64 {
+    counts(directory)[0]
+}
+
+/// How many calls met with trouble, of a process that came to its end.
+pub(crate) fn struck(directory: &Path) -> u64 {
+    counts(directory)[1]
+}
+
+fn counts(directory: &Path) -> [u64; 2] {
     let text = std::fs::read_to_string(count_file(directory)).unwrap();
     std::fs::remove_file(count_file(directory)).unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
+    let counts: Vec<u64> = text.split_whitespace().map(|count| count.parse().unwrap()).collect();
+    counts.try_into().unwrap()
 }
 
 /// Lets `command` tell of its calls on the files in `directory`; [`recorded`] gives the log.
@@ -124,3 +150,6 @@ fn library() -> &'static Path {
         library
     })
 }
+
+/// What the backend calls the thread.
+const COPYING: &str = "guestpass-checkpoints";

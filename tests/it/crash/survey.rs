@@ -17,7 +17,7 @@ use crate::support::{Place, World, run};
 /// Opens what is in `directory` and compares it to what was told, which changes it. The `visit` is
 /// another each time, so that nothing is drawn twice.
 pub(super) fn survey(directory: &Path, report: &Report, visit: u32) {
-    let world = open(directory, 1 << 63 | u64::from(visit) << 24).unwrap();
+    let world = open(directory, 1 << 63 | u64::from(visit) << 24, None).unwrap();
     is_sound(&world, &database(directory));
     for told in report.lives.values() {
         is_as_told(&world, told);

@@ -3,16 +3,19 @@
 use std::process::Output;
 use std::time::Instant;
 
-use super::child::{Plan, process};
+use super::child::{LOGS, Plan, process};
 use super::life::Story;
 use super::report::Report;
-use super::shim::{self, CHANGES, Deed, Errno, NAMES, OPENINGS, READS, SYNCS, Trouble, WRITES};
+use super::shim::{
+    self, CHANGES, Deed, Errno, NAMES, OPENINGS, READS, SYNCS, Trouble, WRITES, Whose,
+};
 use super::survey::survey;
 use super::{Named, Scratch};
 use crate::long;
 
 /// One guest who is promoted, with everything made anew before and put away after.
-const SHORT: Plan = Plan { first: 1, openings: 1, lanes: 1, lives: 1, story: Some(Story::Short) };
+const SHORT: Plan =
+    Plan { first: 1, openings: 1, lanes: 1, lives: 1, story: Some(Story::Short), log_pages: None };
 
 /// How many calls a process makes that does what `plan` says.
 fn calls_of(plan: &Plan, calls: &str) -> u64 {
@@ -46,7 +49,7 @@ fn a_process_may_die_at_each_call() {
         // When it dies within a write, half of that is there.
         let deeds = [Deed::KillBefore, Deed::KillHalf];
         for deed in deeds.into_iter().filter(|deed| *deed == Deed::KillBefore || at % 3 == 0) {
-            let trouble = Trouble { calls: CHANGES, deed, at, span: 1 };
+            let trouble = Trouble { calls: CHANGES, whose: Whose::All, deed, at, span: 1 };
             let (output, report) = meet(&SHORT, trouble);
             assert!(!output.status.success(), "it was to die at call {at} of {count}");
             assert!(acknowledged <= report.acknowledged(), "later deaths come after more steps");
@@ -67,7 +70,8 @@ fn a_full_disk_refuses_and_recovers() {
     for at in (1..=count).step_by(2) {
         for span in [1, 9].into_iter().filter(|span| *span == 1 || at % 5 == 0) {
             let deed = Deed::HalfThenFail(Errno::NoSpace);
-            let (output, report) = meet(&SHORT, Trouble { calls: WRITES, deed, at, span });
+            let (output, report) =
+                meet(&SHORT, Trouble { calls: WRITES, whose: Whose::All, deed, at, span });
             goes_on(&output, &report);
             failed += report.count("failed") + report.count("unopened");
         }
@@ -84,7 +88,7 @@ fn a_disk_that_stays_full_can_be_read() {
     let count = calls_of(&SHORT, WRITES);
     for at in (1..=count).step_by(13) {
         let deed = Deed::HalfThenFail(Errno::NoSpace);
-        let trouble = Trouble { calls: WRITES, deed, at, span: FOR_EVER };
+        let trouble = Trouble { calls: WRITES, whose: Whose::All, deed, at, span: FOR_EVER };
         let (output, report) = meet(&SHORT, trouble);
         assert!(output.status.success(), "{output:?}");
         assert_eq!(report.count("unreadable"), 0, "reads go on");
@@ -101,7 +105,8 @@ fn a_sync_that_fails_is_no_acknowledgement() {
     for at in 1..=count {
         for span in [1, 3] {
             let deed = Deed::Fail(Errno::Io);
-            let (output, report) = meet(&SHORT, Trouble { calls: SYNCS, deed, at, span });
+            let (output, report) =
+                meet(&SHORT, Trouble { calls: SYNCS, whose: Whose::All, deed, at, span });
             goes_on(&output, &report);
             failed += report.count("failed") + report.count("unopened");
         }
@@ -121,7 +126,8 @@ fn a_read_that_fails_or_ends_early_lets_nobody_in() {
     let count = calls_of(&SHORT, READS);
     for at in (1..=count).step_by(5) {
         for deed in [Deed::Fail(Errno::Io), Deed::Half] {
-            let (output, report) = meet(&SHORT, Trouble { calls: READS, deed, at, span: 1 });
+            let (output, report) =
+                meet(&SHORT, Trouble { calls: READS, whose: Whose::All, deed, at, span: 1 });
             assert!(output.status.success(), "{output:?}");
             assert_eq!(report.count("gave-up"), 0, "{output:?}");
         }
@@ -148,7 +154,11 @@ fn what_must_not_be_written_is_not_opened_and_stays_as_it_is() {
 
         let mut command = process(scratch.path(), &Plan { first: 2, ..SHORT });
         let deed = Deed::Fail(errno);
-        shim::trouble(&mut command, scratch.path(), Trouble { calls, deed, at: 1, span: FOR_EVER });
+        shim::trouble(
+            &mut command,
+            scratch.path(),
+            Trouble { calls, whose: Whose::All, deed, at: 1, span: FOR_EVER },
+        );
         let output = command.output().unwrap();
         let refused = Report::read(&output.stdout);
         assert!(output.status.success(), "{output:?}");
@@ -158,7 +168,7 @@ fn what_must_not_be_written_is_not_opened_and_stays_as_it_is() {
 }
 
 /// The process was told of what failed, could read all the time, and got to its end.
-fn goes_on(output: &Output, report: &Report) {
+pub(super) fn goes_on(output: &Output, report: &Report) {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(report.count("unreadable"), 0, "reads go on");
     assert_eq!(report.count("gave-up"), 0, "it goes on when the trouble is over");
@@ -168,7 +178,8 @@ fn goes_on(output: &Output, report: &Report) {
 pub(crate) fn random_faults(seed: u64, until: Instant) -> u64 {
     long::repeat(seed, until, |random| {
         let first = u32::try_from(random.below(1_000_000)).unwrap();
-        let plan = Plan { first, openings: 2, lanes: 3, lives: 2, story: None };
+        let log_pages = *random.pick(LOGS);
+        let plan = Plan { first, openings: 2, lanes: 3, lives: 2, story: None, log_pages };
         let deed = *random.pick(&[
             Deed::KillBefore,
             Deed::KillHalf,
@@ -176,10 +187,12 @@ pub(crate) fn random_faults(seed: u64, until: Instant) -> u64 {
             Deed::Fail(Errno::NoSpace),
             Deed::HalfThenFail(Errno::NoSpace),
         ]);
+        let (whose, most_calls) = *random.pick(&[(Whose::All, 1200), (Whose::Copying, 200)]);
         let trouble = Trouble {
             calls: [CHANGES, WRITES, SYNCS, READS][random.below(4)],
+            whose,
             deed,
-            at: 1 + random.number() % 1200,
+            at: 1 + random.number() % most_calls,
             span: 1 + random.number() % 20,
         };
         let _named = Named(format!("{plan:?} with {trouble:?}"));
@@ -189,4 +202,4 @@ pub(crate) fn random_faults(seed: u64, until: Instant) -> u64 {
 }
 
 /// More calls than any process makes.
-const FOR_EVER: u64 = 1 << 40;
+pub(super) const FOR_EVER: u64 = 1 << 40;

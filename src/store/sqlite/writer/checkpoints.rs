@@ -59,7 +59,7 @@ impl Sizes {
     pub(super) fn of(log_pages: u32) -> Self {
         let log_pages = log_pages.max(1);
         Self {
-            look_after_changes: LOOK_AFTER_CHANGES,
+            look_after_changes: LOOK_AFTER_CHANGES.min(log_pages.into()),
             begin_pages: log_pages,
             rest_pages: log_pages.div_ceil(REST_PART),
             most_pages: log_pages.saturating_mul(MOST_TIMES),
@@ -206,7 +206,7 @@ const SHORT_PATIENCE: Duration = Duration::from_millis(10);
 /// writes wait so long for every [`LOOK_AFTER_CHANGES`] rows.
 const LONG_PATIENCE: Duration = Duration::from_millis(50);
 
-/// Some hundred pages.
+/// Some hundred pages; of a log that is to be shorter than that, as many rows as it has pages.
 const LOOK_AFTER_CHANGES: u64 = 256;
 /// Of the usual size this is two commits of a sweep, which has the largest.
 const REST_PART: u32 = 8;

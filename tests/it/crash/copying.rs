@@ -1,0 +1,84 @@
+//! The log is copied all the time, and who copies dies at it or meets with calls that fail.
+//!
+//! That is another thread than the one that writes, so only its calls count here. How many there are
+//! depends on how the two get on beside each other; but who writes waits for the copy when the log has
+//! become too long, so there are always more than these tests ask for.
+
+use std::process::Output;
+
+use super::child::{Plan, SHORT_LOG, process};
+use super::disk::Loss;
+use super::power::die_within;
+use super::report::Report;
+use super::shim::{self, CHANGES, Deed, Errno, READS, SYNCS, Trouble, WRITES, Whose};
+use super::survey::survey;
+use super::system_calls::{FOR_EVER, goes_on};
+use super::{Named, Scratch};
+use crate::support::Random;
+
+/// A life of every kind.
+const PLAN: Plan =
+    Plan { first: 1, openings: 1, lanes: 1, lives: 5, story: None, log_pages: Some(SHORT_LOG) };
+
+fn trouble(calls: &'static str, deed: Deed, at: u64, span: u64) -> Trouble {
+    Trouble { calls, whose: Whose::Copying, deed, at, span }
+}
+
+/// Lets who copies meet with trouble and looks at what is left.
+fn meet(trouble: Trouble) -> (Output, Report, Scratch) {
+    let scratch = Scratch::with_keys();
+    let mut command = process(scratch.path(), &PLAN);
+    shim::trouble(&mut command, scratch.path(), trouble);
+    let output = command.output().unwrap();
+    let _named = Named(format!("{trouble:?}"));
+    let report = Report::read(&output.stdout);
+    survey(scratch.path(), &report, 1);
+    (output, report, scratch)
+}
+
+#[test]
+fn a_process_may_die_while_the_log_is_copied() {
+    if !shim::is_available() {
+        return;
+    }
+    for at in (1..=MOST_CALLS).step_by(3) {
+        let deed = if at % 2 == 0 { Deed::KillBefore } else { Deed::KillHalf };
+        let (output, _, _) = meet(trouble(CHANGES, deed, at, 1));
+        assert!(!output.status.success(), "it was to die at call {at} of who copies");
+    }
+}
+
+/// What was not copied is in the log still. Nobody waits for the copy, so nobody is told.
+#[test]
+fn what_fails_while_the_log_is_copied_refuses_nobody() {
+    if !shim::is_available() {
+        return;
+    }
+    let full = Deed::HalfThenFail(Errno::NoSpace);
+    for (calls, deed) in [(WRITES, full), (SYNCS, Deed::Fail(Errno::Io)), (READS, Deed::Half)] {
+        for (at, span) in [(1, 1), (2, 3), (5, 1), (9, 2), (1, FOR_EVER)] {
+            let (output, report, scratch) = meet(trouble(calls, deed, at, span));
+            goes_on(&output, &report);
+            assert_ne!(shim::struck(scratch.path()), 0, "{calls} {at}");
+            assert_eq!(report.count("failed"), 0, "{calls} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_machine_may_die_after_a_sync_that_failed_while_the_log_was_copied() {
+    if !shim::is_available() {
+        return;
+    }
+    let (mut random, mut deaths) = (Random::new(1), 0);
+    for at in 1..=MOST_SYNCS {
+        let _named = Named(format!("sync {at} of who copies"));
+        let trouble = trouble(SYNCS, Deed::Fail(Errno::Io), at, 1);
+        deaths += die_within(&PLAN, Some(trouble), 97, &[Loss::All, Loss::Some], &mut random);
+    }
+    println!("{deaths} deaths of the machine after a failed sync of who copies");
+}
+
+/// Far fewer than who copies makes in any order of things.
+const MOST_CALLS: u64 = 40;
+const MOST_SYNCS: u64 = 12;
