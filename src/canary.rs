@@ -90,6 +90,10 @@ canaries! {
     SpentForgottenEarly,
     /// The writer answers before the transaction has been committed.
     AnsweredBeforeDurable,
+    /// The writer's connection never waits for the disk.
+    SyncedNever,
+    /// A log that has become too long grows on.
+    LogWithoutLimit,
     /// Who promotes again with the same credential is refused.
     AskedTwiceRefused,
     /// A guest's session says that it was opened by a password.

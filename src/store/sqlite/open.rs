@@ -151,6 +151,10 @@ impl Database {
                 Durability::Normal => "PRAGMA synchronous = NORMAL",
             })?)
         })?;
+        #[cfg(canary)]
+        if crate::canary::Canary::SyncedNever.sings() {
+            connection.execute_batch("PRAGMA synchronous = OFF")?;
+        }
         connection.execute_batch("PRAGMA foreign_keys = ON")?;
         // Not in a commit: what is in the log is copied beside it.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;

@@ -7,8 +7,8 @@
 use std::process::Output;
 
 use super::child::{Plan, SHORT_LOG, process};
-use super::disk::Loss;
-use super::power::die_within;
+use super::disk::{Call, Loss};
+use super::power::{calls_of, die_within};
 use super::report::Report;
 use super::shim::{self, CHANGES, Deed, Errno, READS, SYNCS, Trouble, WRITES, Whose};
 use super::survey::survey;
@@ -65,6 +65,22 @@ fn what_fails_while_the_log_is_copied_refuses_nobody() {
     }
 }
 
+/// As long as nobody else can copy, the writer does, before the log becomes much longer than it may.
+#[test]
+fn a_log_that_can_only_be_copied_by_the_writer_stays_bounded() {
+    if !shim::is_available() {
+        return;
+    }
+    let plan = Plan { lives: 20, ..PLAN };
+    let failing = trouble(WRITES, Deed::Fail(Errno::Io), 1, FOR_EVER);
+    let (calls, _scratch) = calls_of(&plan, Some(failing));
+    let written = calls.iter().filter(|call| call.writes_to("users.db-wal"));
+    let positions: Vec<u64> = written.map(Call::position).collect();
+    let pages = positions.iter().max().unwrap() / PAGE_BYTES;
+    assert!(pages < MOST_PAGES, "the log had {pages} pages");
+    assert!(MOST_PAGES < u64::try_from(positions.len()).unwrap() / 4, "too little was written");
+}
+
 #[test]
 fn a_machine_may_die_after_a_sync_that_failed_while_the_log_was_copied() {
     if !shim::is_available() {
@@ -82,3 +98,7 @@ fn a_machine_may_die_after_a_sync_that_failed_while_the_log_was_copied() {
 /// Far fewer than who copies makes in any order of things.
 const MOST_CALLS: u64 = 40;
 const MOST_SYNCS: u64 = 12;
+/// A log that is to have [`SHORT_LOG`] pages has three times as many and some commits when the writer
+/// copies it, or what the making of the file needs.
+const MOST_PAGES: u64 = 128;
+const PAGE_BYTES: u64 = 4096;

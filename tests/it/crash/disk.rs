@@ -65,6 +65,11 @@ impl Call {
     pub(super) fn writes_to(&self, name: &str) -> bool {
         self.what == What::Write && self.name == name
     }
+
+    /// Where in the file it was.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
 }
 
 impl What {

@@ -14,7 +14,7 @@ use crate::long;
 use crate::support::Random;
 
 /// Runs a process on files whose calls are told of, and gives those.
-fn calls_of(plan: &Plan, trouble: Option<Trouble>) -> (Vec<Call>, Scratch) {
+pub(super) fn calls_of(plan: &Plan, trouble: Option<Trouble>) -> (Vec<Call>, Scratch) {
     let scratch = Scratch::with_keys();
     let mut command = process(scratch.path(), plan);
     shim::record(&mut command, scratch.path());

@@ -134,6 +134,10 @@ impl Checkpoints {
         if !self.is_too_long {
             return Ok(());
         }
+        #[cfg(canary)]
+        if crate::canary::Canary::LogWithoutLimit.sings() {
+            return Ok(());
+        }
         if self.is_copying {
             // An error means that the thread has ended, and then it is not copying either.
             let _ = self.reports.recv();
