@@ -49,7 +49,7 @@ const DRILLS: &[Drill] = &[
         run: corpus::random_inputs,
     },
     Drill {
-        name: "signed tokens",
+        name: SIGNED_TOKENS,
         unit: "tokens, of which none was accepted that another implementation at hand refuses",
         run: jose::random_tokens,
     },
@@ -218,7 +218,10 @@ fn every_drill_does_something_at_once() {
     for drill in DRILLS {
         let _told = TellDrill(drill.name);
         assert!(drill.name.chars().all(|c| c == ' ' || c.is_ascii_lowercase()), "{}", drill.name);
-        assert_ne!((drill.run)(1, Instant::now()), 0, "{}", drill.name);
+        let count = (drill.run)(1, Instant::now());
+        // Tokens count only if there is somebody to compare with.
+        let may_be_none = drill.name == SIGNED_TOKENS && !jose::has_peers();
+        assert_eq!(count == 0, may_be_none, "{}: {count}", drill.name);
     }
 }
 
@@ -280,6 +283,7 @@ impl Drop for TellDrill {
     }
 }
 
+const SIGNED_TOKENS: &str = "signed tokens";
 const HEAD_OF_CLAIMS: &str = "| drill | at least | what is counted |\n| --- | ---: | --- |\n";
 const SECONDS: &str = "GUESTPASS_LONG_SECONDS";
 const SEED: &str = "GUESTPASS_LONG_SEED";
