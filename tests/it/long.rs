@@ -181,6 +181,10 @@ fn the_long_run() {
     assert_ne!(left, 0, "nothing is called {only:?}");
 
     println!("{seconds} seconds from the seed {seed}");
+    let commit = ledger::commit();
+    if commit.is_none() {
+        println!("the tree differs from its commit: the ledger gains no row");
+    }
     let began = Instant::now();
     let end = began + Duration::from_secs(seconds);
     // What one leaves of its share is shared by those that are still to come.
@@ -207,8 +211,10 @@ fn the_long_run() {
         }
         readings.extend(found);
     }
-    let (commit, seconds) = (ledger::commit(), began.elapsed().as_secs());
-    ledger::add(Row { seed, commit, seconds, counts }, readings, DRILLS);
+    if let Some(commit) = commit {
+        let seconds = began.elapsed().as_secs();
+        ledger::add(Row { seed, commit, seconds, counts }, readings, DRILLS);
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ struct Measured {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) seed: u64,
-    /// What was checked out, and a mark if it had been changed.
+    /// What was checked out, and not changed.
     pub(super) commit: String,
     pub(super) seconds: u64,
     pub(super) counts: Vec<Count>,
@@ -49,16 +49,14 @@ impl Ledger {
         }
     }
 
-    /// The totals, of which there are those that are not 0, and then the rows.
+    /// The totals, also those that are 0, and then the rows.
     pub(super) fn print(&self, drills: &[Drill]) -> String {
         let seconds: u64 = self.rows.iter().map(|row| row.seconds).sum();
         let mut text = format!("Runs: {}. Seconds: {}.\n", self.rows.len(), spaced(seconds));
         text.push_str(HEAD_OF_TOTALS);
         for drill in drills {
             let total = self.total(drill.name);
-            if total != 0 {
-                writeln!(text, "| {} | {} | {} |", drill.name, spaced(total), drill.unit).unwrap();
-            }
+            writeln!(text, "| {} | {} | {} |", drill.name, spaced(total), drill.unit).unwrap();
         }
         text.push_str(HEAD_OF_RUNS);
         for row in &self.rows {
@@ -97,9 +95,14 @@ impl Measured {
 impl Row {
     fn parse(line: &str, drills: &[Drill]) -> Self {
         let [seed, commit, seconds, counts] = cells(line)[..] else { panic!("no run: {line}") };
+        let commit = commit.trim_matches('`').to_owned();
+        assert!(
+            commit.chars().all(|c| c.is_ascii_hexdigit()),
+            "no commit, or a changed one: {line}"
+        );
         Self {
             seed: seed.parse().unwrap(),
-            commit: commit.trim_matches('`').to_owned(),
+            commit,
             seconds: seconds.parse().unwrap(),
             counts: counts
                 .split(", ")
@@ -141,12 +144,12 @@ pub(super) fn add(row: Row, readings: Vec<Reading>, drills: &[Drill]) {
     fs::write(path(), before + &ledger.print(drills)).unwrap();
 }
 
-/// The commit that is checked out. What the ledger itself has gained since leaves no mark.
-pub(super) fn commit() -> String {
+/// The commit that is checked out, or `None` if something was changed since: what is tested then is
+/// nothing that anybody could look up. What the ledger itself has gained is no such change.
+pub(super) fn commit() -> Option<String> {
     let head = git(&["rev-parse", "--short", "HEAD"]).unwrap();
-    let is_clean = git(&["diff", "--quiet", "HEAD", "--", ".", ":!src/manual/proof.md"]).is_some();
-    let mark = if is_clean { "" } else { MARK };
-    format!("{}{mark}", head.trim())
+    git(&["diff", "--quiet", "HEAD", "--", ".", ":!src/manual/proof.md"])?;
+    Some(head.trim().to_owned())
 }
 
 /// What git prints, or `None` if it says no.
@@ -190,5 +193,3 @@ const HEADING: &str = "## The ledger\n\n";
 const HEAD_OF_TOTALS: &str = "\n| drill | total | what is counted |\n| --- | ---: | --- |\n";
 const HEAD_OF_RUNS: &str = "\n| seed | commit | seconds | counts |\n| --- | --- | ---: | --- |\n";
 const HEAD_OF_MEASURED: &str = "\n| measured | found | commit |\n| --- | --- | --- |\n";
-/// Says that what was tested is not quite the commit.
-const MARK: &str = " with changes";
