@@ -20,11 +20,21 @@ struct Measured {
     classes: [Vec<f64>; 2],
 }
 
-/// How far the means of two classes are apart.
+/// How far the means of two classes are apart, and in how many standard errors.
 #[derive(Clone, Copy, Debug)]
 struct Apart {
     nanoseconds: f64,
+    standard_error: f64,
     t: f64,
+}
+
+/// What measurements say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Apart,
+    NotApart,
+    /// There are too few of them for what they do not show to mean anything.
+    TooSeldom,
 }
 
 impl Measured {
@@ -41,6 +51,18 @@ impl Measured {
         found.max_by(|one, other| one.t.total_cmp(&other.t)).unwrap()
     }
 
+    fn verdict(&self) -> Verdict {
+        if MOST_T <= self.apart().t {
+            return Verdict::Apart;
+        }
+        if self.count() < LEAST_TRIES { Verdict::TooSeldom } else { Verdict::NotApart }
+    }
+
+    /// From how many nanoseconds on a difference of the means of all would have been told.
+    fn least_told(&self) -> f64 {
+        MOST_T * self.apart_below(f64::INFINITY).standard_error
+    }
+
     fn apart_below(&self, crop: f64) -> Apart {
         let [one, other] = self.classes.each_ref().map(|class| {
             let mut count = 0.0;
@@ -55,7 +77,8 @@ impl Measured {
             (mean, squares / (count - 1.0) / count)
         });
         let nanoseconds = (one.0 - other.0).abs();
-        Apart { nanoseconds, t: nanoseconds / (one.1 + other.1).sqrt() }
+        let standard_error = (one.1 + other.1).sqrt();
+        Apart { nanoseconds, standard_error, t: nanoseconds / standard_error }
     }
 }
 
@@ -87,15 +110,20 @@ pub(crate) fn refused_sign_ins(seed: u64, until: Instant) -> Vec<Reading> {
         let mut told = String::new();
         for (other, measured) in OTHERS.iter().zip(&measured) {
             let apart = measured.apart();
-            let Apart { nanoseconds, t } = apart;
-            if t < MOST_T {
-                write!(told, "{other} not told apart (t {t:.1}), ").unwrap();
-                continue;
-            }
-            write!(told, "{other} {nanoseconds:.0} ns (t {t:.1}), ").unwrap();
-            match cost {
-                Cost::Cheap => assert!(nanoseconds < MOST_NANOSECONDS, "{name} {other}: {apart:?}"),
-                Cost::Default => panic!("{name} {other}: {apart:?}"),
+            let Apart { nanoseconds, t, .. } = apart;
+            let found = match measured.verdict() {
+                Verdict::Apart => format!("{nanoseconds:.0} ns"),
+                Verdict::NotApart => "not told apart".to_owned(),
+                Verdict::TooSeldom => "measured too seldom to say".to_owned(),
+            };
+            let least = measured.least_told() / 1000.0;
+            write!(told, "{other} {found} (t {t:.1}, told from {least:.1} µs on), ").unwrap();
+            match (measured.verdict(), cost) {
+                (Verdict::NotApart | Verdict::TooSeldom, _) => {}
+                (Verdict::Apart, Cost::Cheap) => {
+                    assert!(nanoseconds < MOST_NANOSECONDS, "{name} {other}: {apart:?}");
+                }
+                (Verdict::Apart, Cost::Default) => panic!("{name} {other}: {apart:?}"),
             }
         }
         let count = measured.iter().map(Measured::count).min().unwrap();
@@ -173,12 +201,39 @@ fn a_difference_is_found_where_there_is_one() {
     }
 }
 
+/// Values from 0 to 1000 have a standard deviation of 289, and the means of 2000 of either class, so drawn,
+/// a standard error of 9.1.
+#[test]
+fn few_measurements_say_nothing_and_many_say_how_fine_they_are() {
+    let mut random = Random::new(1);
+    let mut noise = || f64::from(u32::try_from(random.below(1000)).unwrap());
+    let mut measured = Measured::default();
+    let mut measure = |measured: &mut Measured, times: usize, shift: f64| {
+        for _ in 0..times {
+            measured.classes[0].push(noise());
+            measured.classes[1].push(noise() + shift);
+        }
+    };
+    measure(&mut measured, LEAST_TRIES / 2 - 1, 0.0);
+    assert_eq!(measured.verdict(), Verdict::TooSeldom);
+    measure(&mut measured, 1, 0.0);
+    assert_eq!(measured.verdict(), Verdict::NotApart);
+    measure(&mut measured, 2000 - LEAST_TRIES / 2, 0.0);
+    let least = measured.least_told();
+    assert!((MOST_T * 8.5..MOST_T * 9.7).contains(&least), "{least}");
+    let mut few = Measured::default();
+    measure(&mut few, 100, 500.0);
+    assert_eq!(few.verdict(), Verdict::Apart, "what is there is told at any number");
+}
+
 const OTHERS: [&str; 4] = [REGULAR, DISABLED, PROVEN, DELETED];
 const PERCENTILES: [usize; 6] = [100, 99, 95, 90, 75, 50];
 /// What is taken for a sign that there is a difference.
 const MOST_T: f64 = 4.5;
 /// How far the rest of the work may be apart: a hash takes some thousand times as long.
 const MOST_NANOSECONDS: f64 = 5000.0;
+/// With fewer of both classes together nothing is taken for a sign that there is no difference.
+const LEAST_TRIES: usize = 500;
 /// Measurements between two looks at the clock.
 const PORTION: usize = 32;
 /// A hundred an hour, which is the limit for one login ID by default, for a month of 30 days.
