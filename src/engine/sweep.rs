@@ -25,12 +25,19 @@ impl Engine {
     pub async fn sweep(&self, limit: u32) -> Result<Swept, Error> {
         let now = self.now();
         let limit = limit.min(MAX_PORTION);
-        let superseded = self.0.superseded.take(limit);
         let is_full = |count: usize| 0 < count && u32::try_from(count).is_ok_and(|it| limit <= it);
-        let mut has_more = is_full(superseded.len());
-        for (user, epoch) in superseded {
-            let until = now.plus(KEEP_SUPERSEDED);
-            self.backend().sessions().shorten(user, epoch, until, limit).await?;
+        let superseded = self.0.superseded.count(limit);
+        let mut has_more = is_full(superseded);
+        for _ in 0..superseded {
+            let Some(note) = self.0.superseded.take() else { break };
+            let ((user, epoch), until) = (note.of, now.plus(KEEP_SUPERSEDED));
+            // Whatever was shortened may not have been all. What was is not shortened again, so that a
+            // later sweep finds nothing to do.
+            if 0 < self.backend().sessions().shorten(user, epoch, until, limit).await? {
+                has_more = true;
+            } else {
+                note.settle();
+            }
         }
         let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
         // A store may do less at a time, so that also a small portion may not have been the last.
@@ -62,7 +69,7 @@ impl Engine {
 }
 
 impl Swept {
-    /// Whether another call right away may find more to remove. It comes to an end: what was [`left`](Self::left) does not count, which needs time, or the operator.
+    /// Whether another call right away may find more to remove, or to let end early. It comes to an end: what was [`left`](Self::left) does not count, which needs time, or the operator.
     pub fn has_more(&self) -> bool {
         self.has_more
     }
@@ -81,14 +88,43 @@ impl Superseded {
         }
     }
 
-    fn take(&self, limit: u32) -> Vec<(UserId, Epoch)> {
-        let mut queue = self.lock();
-        let count = queue.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
-        queue.drain(..count).collect()
+    /// How many are noted, at most `limit`.
+    fn count(&self, limit: u32) -> usize {
+        self.lock().len().min(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    /// Takes the earliest note in hand.
+    fn take(&self) -> Option<Note<'_>> {
+        let of = self.lock().pop_front()?;
+        Some(Note { superseded: self, of, is_settled: false })
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(UserId, Epoch)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A note in hand. Unless it is settled it goes back, behind the others: also if the store fails, or who
+/// sweeps stops waiting.
+#[derive(Debug)]
+struct Note<'a> {
+    superseded: &'a Superseded,
+    of: (UserId, Epoch),
+    is_settled: bool,
+}
+
+impl Note<'_> {
+    fn settle(mut self) {
+        self.is_settled = true;
+    }
+}
+
+impl Drop for Note<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            let (user, epoch) = self.of;
+            self.superseded.push(user, epoch);
+        }
     }
 }
 
@@ -108,7 +144,14 @@ mod tests {
         for _ in 0..=MAX_SUPERSEDED {
             superseded.push(UserId::from_bytes([1; 16]), Epoch::from_bytes([1; 8]));
         }
-        assert_eq!(superseded.take(u32::MAX).len(), MAX_SUPERSEDED);
-        assert_eq!(superseded.take(u32::MAX), []);
+        assert_eq!(superseded.count(u32::MAX), MAX_SUPERSEDED);
+        let taken = superseded.take();
+        superseded.push(UserId::from_bytes([2; 16]), Epoch::from_bytes([2; 8]));
+        drop(taken);
+        assert_eq!(superseded.count(u32::MAX), MAX_SUPERSEDED, "also when one goes back");
+        while let Some(note) = superseded.take() {
+            note.settle();
+        }
+        assert_eq!(superseded.count(u32::MAX), 0);
     }
 }

@@ -5,12 +5,14 @@
 //! that after a promotion and a change of the password the sweep ended the very session that had
 //! changed it, a day later. Now it names the epoch that is over.
 
+use std::pin::pin;
+
 use guestpass::Rejection;
 use guestpass::model::ProvenIdentity;
 
 use crate::support::{
-    Held, PASSWORD, World, cookie, days, email, on_every_backend, on_every_backend_with, password,
-    run, seconds,
+    Fault, Held, PASSWORD, World, at_once, cookie, days, email, on_every_backend,
+    on_every_backend_with, password, run, seconds,
 };
 
 const OTHER: &str = "another long password";
@@ -62,6 +64,60 @@ fn whatever_moves_a_user_on_its_sessions_from_before_are_swept_early() {
             assert_ne!(world.ended(&ada), Some(Rejection::SessionUnknown), "it is told why");
             a_day_later(&world);
             assert_eq!(world.ended(&ada), Some(Rejection::SessionUnknown));
+        });
+    }
+}
+
+/// A sweep that had shortened one portion of a user's sessions took the user for done. Of 3,000 sessions
+/// 2,000 were left, until their own time was up.
+#[test]
+fn more_sessions_than_a_portion_are_swept_early() {
+    on_every_backend(|world| {
+        let ada = world.regular("ada");
+        let mut all = vec![ada];
+        all.extend((0..6).map(|_| world.sign_in(password("ada")).unwrap()));
+        run(world.engine.sign_out_all(all[0].user)).unwrap();
+        let sweep_to_the_end = || {
+            let more = (0..100).take_while(|_| run(world.engine.sweep(2)).unwrap().has_more());
+            assert!(more.count() < 100, "it comes to an end");
+        };
+        sweep_to_the_end();
+        let is_kept = |held: &Held| world.ended(held) == Some(Rejection::SessionSuperseded);
+        assert!(all.iter().all(is_kept), "each is told why");
+        world.advance(days(1) + seconds(3600));
+        sweep_to_the_end();
+        let left = all.iter().filter(|held| is_kept(held)).count();
+        assert_eq!(left, 0, "of {}", all.len());
+    });
+}
+
+/// A sweep took the notes of up to a portion of users before it did anything. If the store failed then, or
+/// nobody waited any more, they were lost.
+#[test]
+fn a_sweep_that_breaks_off_forgets_nobody() {
+    let break_off: [fn(&World); 2] = [
+        |world| {
+            world.script.fail(Fault::Before, 0);
+            assert!(run(world.engine.sweep(100)).is_err());
+        },
+        |world| {
+            world.script.step();
+            assert!(at_once(pin!(world.engine.sweep(100))).is_none());
+        },
+    ];
+    for break_off in break_off {
+        on_every_backend(|world| {
+            let both = ["ada", "eve"].map(|name| world.regular(name));
+            for held in &both {
+                run(world.engine.sign_out_all(held.user)).unwrap();
+            }
+            break_off(&world);
+            world.script.rest();
+            sweep(&world);
+            a_day_later(&world);
+            for held in &both {
+                assert_eq!(world.ended(held), Some(Rejection::SessionUnknown));
+            }
         });
     }
 }
