@@ -61,5 +61,5 @@ async fn sub(site: &Site, tokens: &Tokens) -> String {
 
 const QUEUE: usize = 32;
 /// Most writes that the writer takes in hand at once.
-const GROUP: usize = 256;
+const GROUP: usize = 512;
 const OFFERED: usize = 10 * (QUEUE + GROUP);
