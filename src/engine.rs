@@ -30,8 +30,8 @@ pub use builder::{BuildError, EngineBuilder, KeyringForError, keyring_for};
 pub use error::Error;
 pub use flow::{Flow, FlowStart, OpenedFlow};
 pub use request::{
-    AccessTokenIssued, Caller, CodeRequest, Credential, Guest, Issued, Open, Opened, SignInOutcome,
-    SignedIn, Swept,
+    AccessTokenIssued, Caller, CodeRequest, Credential, Guest, Issued, LiveSessions, Open, Opened,
+    SignInOutcome, SignedIn, Swept,
 };
 pub use user_info::{AuthenticatorInfo, IdentityInfo, UserInfo};
 

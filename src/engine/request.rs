@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::credential::SessionToken;
 use crate::model::{
-    ClientId, IdentityKey, LoginId, ProvenIdentity, Session, SessionKind, Timestamp, User, UserId,
+    ClientId, IdentityKey, LoginId, ProvenIdentity, Session, SessionId, SessionKind, Timestamp,
+    User, UserId,
 };
 use crate::rules::GuestProof;
 use crate::store::Nonce;
@@ -183,6 +184,17 @@ impl fmt::Debug for AccessTokenIssued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessTokenIssued([redacted], {} s)", self.expires_in_seconds)
     }
+}
+
+/// The live sessions that a portion of a user's sessions has.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveSessions {
+    /// The sessions, in the order of their IDs.
+    pub sessions: Vec<Session>,
+    /// After which ID to go on, also if there are fewer sessions than were asked for: those that have
+    /// ended and were not swept yet had to be looked through as well. `None` if no more follow.
+    pub next: Option<SessionId>,
 }
 
 /// How much a sweep removed.

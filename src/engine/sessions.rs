@@ -2,7 +2,7 @@
 
 use crate::credential::SessionToken;
 use crate::engine::ticket::remember_until;
-use crate::engine::{Engine, Error, Landed, MAX_ATTEMPTS};
+use crate::engine::{Engine, Error, Landed, LiveSessions, MAX_ATTEMPTS};
 use crate::model::{Account, ClientId, Nonce, Session, SessionId, Timestamp, TokenDigest, UserId};
 use crate::rules::status::{self, Decision};
 use crate::rules::{Rejection, lifetime};
@@ -10,7 +10,8 @@ use crate::store::{Landing, MAX_PORTION};
 
 impl Engine {
     /// The live sessions of a user, in the order of their IDs, after `after`, at most `limit` and never
-    /// more than [`MAX_PORTION`]. If there are fewer than that, no more follow.
+    /// more than [`MAX_PORTION`]. More may follow while [`LiveSessions::next`] says after which; with a
+    /// limit of 0 it is `after` again.
     ///
     /// # Errors
     ///
@@ -24,28 +25,35 @@ impl Engine {
         user: UserId,
         after: Option<SessionId>,
         limit: u32,
-    ) -> Result<Vec<Session>, Error> {
+    ) -> Result<LiveSessions, Error> {
         let now = self.now();
         let Some(user) = self.backend().users().user(user).await? else {
             return Err(Rejection::UserUnknown.into());
         };
         let limit = usize::try_from(limit.min(MAX_PORTION)).unwrap_or(usize::MAX);
-        let mut live = Vec::new();
-        let mut after = after;
-        while live.len() < limit {
+        let mut live = LiveSessions { sessions: Vec::new(), next: after };
+        for _ in 0..MAX_LISTED_PORTIONS {
+            if limit <= live.sessions.len() {
+                break;
+            }
             let portion =
-                self.backend().sessions().of_user(user.id, user.epoch, after, MAX_PORTION);
+                self.backend().sessions().of_user(user.id, user.epoch, live.next, MAX_PORTION);
             let portion = portion.await?;
-            let Some(last) = portion.last() else { break };
-            after = Some(last.id);
-            live.extend(portion.into_iter().filter(|session| {
+            live.next = portion.last().map(|last| last.id);
+            if live.next.is_none() {
+                break;
+            }
+            live.sessions.extend(portion.into_iter().filter(|session| {
                 match lifetime::check(session, &user, self.policy(), now) {
                     Ok(_) | Err(Rejection::Disabled) => true,
                     Err(_) => false,
                 }
             }));
         }
-        live.truncate(limit);
+        if limit < live.sessions.len() {
+            live.sessions.truncate(limit);
+            live.next = live.sessions.last().map(|last| last.id);
+        }
         Ok(live)
     }
 
@@ -250,5 +258,8 @@ enum LastSession {
     Is(SessionId),
 }
 
-/// Most portions of sessions that one operation looks through.
+/// Most portions that are looked through for one list of sessions: some of them may have ended, and whoever
+/// asks goes on from there.
+const MAX_LISTED_PORTIONS: u32 = 8;
+/// Most portions of sessions that are looked through for those to end.
 const MAX_PORTIONS: u32 = 64;

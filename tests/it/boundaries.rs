@@ -80,7 +80,8 @@ fn listing_reads_no_more_than_was_asked_for() {
     let ada = world.regular("ada");
     for limit in [1, 2] {
         world.script.rest();
-        assert_eq!(run(world.engine.sessions(ada.user, None, limit)).unwrap().len(), 1);
+        let listed = run(world.engine.sessions(ada.user, None, limit)).unwrap();
+        assert_eq!(listed.sessions.len(), 1);
         // Of the user, of one portion, and where more was asked for, of its end.
         assert_eq!(world.script.calls(), 1 + limit);
     }

@@ -307,5 +307,5 @@ fn takes_no_request_that_was_signed_for_something_else() {
 }
 
 fn live_sessions(world: &World, held: &Held) -> usize {
-    run(world.engine.sessions(held.user, None, 1000)).unwrap().len()
+    run(world.engine.sessions(held.user, None, 1000)).unwrap().sessions.len()
 }

@@ -384,7 +384,7 @@ fn stands(
         guestpass::model::IdentityKey::OAuth { .. } => "account elsewhere",
     });
     let names: Vec<_> = names.collect();
-    let sessions = run(world.engine.sessions(user, None, MAX_PORTION)).unwrap().len();
+    let sessions = run(world.engine.sessions(user, None, MAX_PORTION)).unwrap().sessions.len();
     let (has_password, is_disabled) = (account.password().is_some(), account.user.is_disabled);
     let retired: Vec<_> = account.retired_keys.iter().map(|key| key.outcome).collect();
     let history = history(world, user, since);

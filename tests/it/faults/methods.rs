@@ -205,8 +205,8 @@ pub(super) const METHODS: &[Method] = &[
         cast.engine.guest_by_key(&cast.shown[time]).await.map(|_| Answer::word("a guest"))
     }),
     call!("sessions", "", Nothing, |cast, time| {
-        let sessions = cast.engine.sessions(cast.owner.user, None, 100).await?;
-        Ok(Answer::word(sessions.len().to_string()))
+        let listed = cast.engine.sessions(cast.owner.user, None, 100).await?;
+        Ok(Answer::word(listed.sessions.len().to_string()))
     }),
     call!("user_info", "", Nothing, |cast, time| {
         let info = cast.engine.user_info(cast.owner.user).await?;

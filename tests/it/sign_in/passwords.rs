@@ -52,7 +52,7 @@ fn changing_the_password_keeps_the_callers_session_and_ends_the_others() {
         assert_eq!(refused(world.sign_in(password("ada"))), Rejection::Denied);
         assert_eq!(world.sign_in(with_new_password()).unwrap().user, ada.user);
         assert!(world.history(ada.user).contains(&EventKind::PasswordChanged));
-        let listed = run(world.engine.sessions(ada.user, None, 10)).unwrap();
+        let listed = run(world.engine.sessions(ada.user, None, 10)).unwrap().sessions;
         assert!(listed.iter().any(|session| session.id == ada.session.id), "under the same name");
     });
 }

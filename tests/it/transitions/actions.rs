@@ -157,7 +157,7 @@ pub(crate) const DEEDS: &[Deed] = &[
     }),
     deed("list the sessions", "sessions", Given::Cookie, |subject| {
         match run(subject.world.engine.sessions(subject.id(), None, 100)) {
-            Ok(sessions) => sessions.len().to_string(),
+            Ok(listed) => listed.sessions.len().to_string(),
             Err(error) => refusal(&error),
         }
     }),

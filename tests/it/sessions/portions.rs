@@ -1,0 +1,51 @@
+//! Users with more sessions than one portion has.
+
+use guestpass::model::{Session, SessionId, TokenDigest};
+use guestpass::store::MAX_PORTION;
+
+use crate::support::{Place, World, password, run, seconds};
+
+/// Adds as many sessions that are like `one`, and as old.
+fn add(world: &World, one: &Session, count: u32) {
+    for number in 0..count {
+        let number = number.to_be_bytes();
+        let (mut id, mut digest) = (*one.id.as_bytes(), [7; 32]);
+        // The time stands in front, and decides the order.
+        id[8..12].copy_from_slice(&number);
+        digest[..4].copy_from_slice(&number);
+        let session = Session {
+            id: SessionId::from_bytes(id),
+            digest: TokenDigest::from_bytes(digest),
+            ..one.clone()
+        };
+        run(world.backend.sessions().insert(&session)).unwrap();
+    }
+}
+
+/// Whoever listed the sessions of a user who had 100,000 that had ended and were not swept kept the thread
+/// for as long as it took to read them all, more than half a second.
+#[test]
+fn one_list_of_sessions_looks_through_so_many_and_says_where_to_go_on() {
+    let world = World::new(Place::Memory);
+    let ada = world.regular("ada");
+    let over = Session { ends_at: ada.session.created_at, ..ada.session.clone() };
+    add(&world, &over, 8 * MAX_PORTION);
+    world.advance(seconds(60));
+    let live = world.sign_in(password("ada")).unwrap();
+
+    let (mut found, mut after, mut lists) = (Vec::new(), None, 0);
+    loop {
+        world.script.rest();
+        let listed = run(world.engine.sessions(ada.user, after, 10)).unwrap();
+        assert!(world.script.calls() <= 1 + 8, "{}", world.script.calls());
+        found.extend(listed.sessions.iter().map(|session| session.id));
+        lists += 1;
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found.len(), 2);
+    assert!(found.contains(&ada.session.id) && found.contains(&live.session.id));
+    assert_eq!(lists, 2);
+}
