@@ -22,7 +22,7 @@ pub use pair::Pair;
 pub use crate::model::Nonce;
 use crate::model::{
     Account, Commit, Epoch, Event, EventCursor, IdentityKey, KeyName, KeyRecord, Session,
-    SessionId, Timestamp, TokenDigest, User, UserId,
+    SessionId, SessionKind, Timestamp, TokenDigest, User, UserId,
 };
 
 /// Keeps users.
@@ -231,7 +231,8 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
     async fn remove_by_id(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 
     /// The sessions of `user` at `epoch` with an ID after `after`, in the order of their IDs, at most
-    /// `limit`. Sessions of another epoch are never listed.
+    /// `limit`: those of one kind, or of all. Sessions of another epoch or kind are never listed, and take no
+    /// place in a portion, so that whoever looks for those of one client need not read all others.
     ///
     /// # Errors
     ///
@@ -244,6 +245,7 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError>;

@@ -36,8 +36,13 @@ impl Engine {
             if limit <= live.sessions.len() {
                 break;
             }
-            let portion =
-                self.backend().sessions().of_user(user.id, user.epoch, live.next, MAX_PORTION);
+            let portion = self.backend().sessions().of_user(
+                user.id,
+                user.epoch,
+                None,
+                live.next,
+                MAX_PORTION,
+            );
             let portion = portion.await?;
             live.next = portion.last().map(|last| last.id);
             if live.next.is_none() {
@@ -151,7 +156,7 @@ impl Engine {
         if user.ends_at.is_none() {
             return Ok(());
         }
-        let left = self.backend().sessions().of_user(user.id, user.epoch, None, 2).await?;
+        let left = self.backend().sessions().of_user(user.id, user.epoch, None, None, 2).await?;
         let is_over = match (last, &left[..]) {
             (LastSession::Gone, []) => true,
             (LastSession::Is(ending), [only]) => only.id == ending,
@@ -189,12 +194,11 @@ impl Engine {
         let mut after = None;
         for _ in 0..MAX_PORTIONS {
             let sessions = self.backend().sessions();
-            let portion = sessions.of_user(opened.user, opened.epoch, after, MAX_PORTION).await?;
+            let (user, epoch, kind) = (opened.user, opened.epoch, Some(&opened.kind));
+            let portion = sessions.of_user(user, epoch, kind, after, MAX_PORTION).await?;
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            let is_other =
-                |session: &Session| session.kind == opened.kind && session.id != opened.id;
-            others.extend(portion.into_iter().filter(is_other));
+            others.extend(portion.into_iter().filter(|session| session.id != opened.id));
         }
         others.sort_by_key(|session| (session.created_at, session.id));
         let allowed = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);

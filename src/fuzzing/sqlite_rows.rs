@@ -115,7 +115,7 @@ impl Person {
             facts.push(backend.resolve(digest).await.map(Fact::Resolved).map_err(kind));
         }
         if let Some(Ok(Fact::User(Some(user)))) = facts.first() {
-            let sessions = backend.of_user(self.id, user.epoch, None, 100).await;
+            let sessions = backend.of_user(self.id, user.epoch, None, None, 100).await;
             facts.push(sessions.map(Fact::Sessions).map_err(kind));
         }
         facts

@@ -82,8 +82,9 @@ pub use sessions::{
     a_second_session_is_refused, a_session_reads_back, a_use_is_recorded,
     an_abandoned_session_is_whole_or_nothing, an_id_removes_its_own_users_session,
     an_unknown_session_is_absent, odd_times_read_back, one_of_many_rotations_wins,
-    only_the_epochs_sessions_are_listed, only_the_epochs_sessions_are_shortened,
-    only_what_ended_is_swept, sessions_are_listed_in_portions,
+    only_sessions_of_the_kind_are_listed, only_the_epochs_sessions_are_listed,
+    only_the_epochs_sessions_are_shortened, only_what_ended_is_swept,
+    sessions_are_listed_in_portions,
 };
 pub use spending::{
     a_nonce_is_spent_once, a_spent_nonce_is_remembered_until_its_time, one_of_many_spends_a_nonce,

@@ -23,8 +23,8 @@ pub use sessions::MemorySessions;
 pub use users::MemoryUsers;
 
 use crate::model::{
-    Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Session, SessionId, Timestamp,
-    TokenDigest, User, UserId,
+    Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Session, SessionId,
+    SessionKind, Timestamp, TokenDigest, User, UserId,
 };
 use crate::store::pair::record_in_turn;
 use crate::store::{
@@ -197,10 +197,11 @@ impl SessionStore for MemoryBackend {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        self.sessions.of_user(user, epoch, after, limit).await
+        self.sessions.of_user(user, epoch, kind, after, limit).await
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {

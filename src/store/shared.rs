@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::model::{
     Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, Nonce, Session, SessionId,
-    Timestamp, TokenDigest, User, UserId,
+    SessionKind, Timestamp, TokenDigest, User, UserId,
 };
 use crate::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, SessionStore, SessionUse,
@@ -83,10 +83,11 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        (**self).of_user(user, epoch, after, limit).await
+        (**self).of_user(user, epoch, kind, after, limit).await
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {

@@ -26,7 +26,7 @@ pub use options::{Durability, Reads, SqliteOptions};
 
 use crate::model::{
     Account, Commit, Epoch, Event, EventCursor, IdentityKey, KeyId, KeyName, KeyRecord, Session,
-    SessionId, Thumbprint, Timestamp, TokenDigest, User, UserId,
+    SessionId, SessionKind, Thumbprint, Timestamp, TokenDigest, User, UserId,
 };
 use crate::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, MAX_PORTION, Memory, Nonce,
@@ -278,12 +278,15 @@ impl SessionStore for SqliteBackend {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        let limit = limit.min(MAX_PORTION);
+        let (kind, limit) = (kind.cloned(), limit.min(MAX_PORTION));
         self.readers
-            .run(move |connection| sessions::of_user(connection, user, epoch, after, limit))
+            .run(move |connection| {
+                sessions::of_user(connection, user, epoch, kind.as_ref(), after, limit)
+            })
             .await
     }
 

@@ -47,7 +47,7 @@ pub async fn a_landing_moves_a_session(backend: &dyn Backend) {
     land(backend, &landing).await;
     let resolved = backend.resolve(&digest(1)).await.expect("it can be resolved");
     assert_eq!(resolved, Some((moved.clone(), promoted.user.clone())));
-    let listed = backend.sessions().of_user(moved.user, moved.epoch, None, 10).await;
+    let listed = backend.sessions().of_user(moved.user, moved.epoch, None, None, 10).await;
     assert_eq!(listed.expect("they can be listed"), [moved]);
     let (other, _) =
         backend.resolve(&digest(101)).await.expect("it can be resolved").expect("it is there");

@@ -180,6 +180,7 @@ macro_rules! __each_session_store_law {
             a_race_brings_no_session_back
             an_id_removes_its_own_users_session
             sessions_are_listed_in_portions
+            only_sessions_of_the_kind_are_listed
             only_the_epochs_sessions_are_listed
             a_rotated_session_has_its_new_digest
             a_rotation_onto_another_session_is_refused

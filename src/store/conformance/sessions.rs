@@ -130,7 +130,7 @@ pub async fn sessions_are_listed_in_portions(store: &dyn SessionStore) {
     }
     add(store, &session(2, 2)).await;
     let list = async |after, limit| {
-        let listed = store.of_user(user_id(1), epoch(1), after, limit).await;
+        let listed = store.of_user(user_id(1), epoch(1), None, after, limit).await;
         listed.expect("it can be listed").into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     let ids = |numbers: &[u8]| numbers.iter().copied().map(session_id).collect::<Vec<_>>();
@@ -148,11 +148,33 @@ pub async fn only_the_epochs_sessions_are_listed(store: &dyn SessionStore) {
         let epoch = epoch(number % 2);
         add(store, &Session { epoch, ..session(number, 1) }).await;
     }
-    let listed = store.of_user(user_id(1), epoch(0), None, 2).await.expect("it can be listed");
+    let listed =
+        store.of_user(user_id(1), epoch(0), None, None, 2).await.expect("it can be listed");
     let listed: Vec<_> = listed.into_iter().map(|one| one.id).collect();
     assert_eq!(listed, [session_id(2), session_id(4)]);
-    let none = store.of_user(user_id(1), epoch(9), None, 10).await.expect("it can be listed");
+    let none = store.of_user(user_id(1), epoch(9), None, None, 10).await.expect("it can be listed");
     assert!(none.is_empty());
+}
+
+/// Of one kind, only sessions of that kind are listed, and no other counts towards the portion: neither a
+/// cookie's for a client's, nor another client's.
+pub async fn only_sessions_of_the_kind_are_listed(store: &dyn SessionStore) {
+    let [app, other] = ["app", "app2"].map(refresh);
+    let kinds = [&SessionKind::Cookie, &app, &other];
+    for (number, kind) in (1..=9).zip(kinds.into_iter().cycle()) {
+        add(store, &Session { kind: kind.clone(), ..session(number, 1) }).await;
+    }
+    let list = async |kind, after, limit| {
+        let listed = store.of_user(user_id(1), epoch(1), kind, after, limit).await;
+        listed.expect("it can be listed").into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let ids = |numbers: &[u8]| numbers.iter().copied().map(session_id).collect::<Vec<_>>();
+    assert_eq!(list(None, None, 10).await.len(), 9, "all are listed if no kind is named");
+    for (kind, first) in kinds.into_iter().zip(1..) {
+        assert_eq!(list(Some(kind), None, 2).await, ids(&[first, first + 3]));
+        assert_eq!(list(Some(kind), Some(session_id(first + 3)), 2).await, ids(&[first + 6]));
+    }
+    assert_eq!(list(Some(&refresh("nobodys")), None, 10).await, ids(&[]));
 }
 
 /// A rotated session is found by its new digest only.
@@ -297,8 +319,12 @@ pub(super) async fn swept(store: &dyn SessionStore, before: Timestamp, limit: u3
     store.sweep(before, limit).await.expect("it can be swept")
 }
 
+fn refresh(client: &str) -> SessionKind {
+    SessionKind::Refresh(ClientId::parse(client).expect("it is short and plain"))
+}
+
 async fn of_user(store: &dyn SessionStore, number: u8) -> Vec<Session> {
-    let listed = store.of_user(user_id(number), epoch(number), None, 100).await;
+    let listed = store.of_user(user_id(number), epoch(number), None, None, 100).await;
     listed.expect("sessions can be listed")
 }
 

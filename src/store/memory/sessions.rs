@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::model::{Epoch, Session, SessionId, Timestamp, TokenDigest, UserId};
+use crate::model::{Epoch, Session, SessionId, SessionKind, Timestamp, TokenDigest, UserId};
 use crate::store::memory::index::Index;
 use crate::store::memory::session_row::SessionRow;
 use crate::store::memory::shards::{Place, Shards};
@@ -161,11 +161,15 @@ impl SessionStore for MemorySessions {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
         let index = self.index();
-        let listed = |row: &SessionRow| (row.epoch == epoch).then(|| row.session());
+        let listed = |row: &SessionRow| {
+            let is_wanted = row.epoch == epoch && kind.is_none_or(|kind| row.opening.kind == *kind);
+            is_wanted.then(|| row.session())
+        };
         let sessions =
             index.of_user(user, after).filter_map(|place| self.rows.at(place, listed)?);
         Ok(sessions.take(portion(limit)).collect())

@@ -21,10 +21,6 @@ pub(super) fn session(
 
 /// Adds a session whose names are free.
 pub(super) fn insert(connection: &Connection, session: &Session) -> Result<(), StoreError> {
-    let client = match &session.kind {
-        SessionKind::Cookie => None,
-        SessionKind::Refresh(client) => Some(client.as_str()),
-    };
     let sql = "INSERT INTO sessions (digest, id, user, epoch, client, method, created_at, \
                accessed_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let is_free = run_if_free(
@@ -35,7 +31,7 @@ pub(super) fn insert(connection: &Connection, session: &Session) -> Result<(), S
             session.id.as_bytes(),
             session.user.as_bytes(),
             session.epoch.as_bytes(),
-            client,
+            client(&session.kind),
             code::of_method(session.method),
             session.created_at.as_millis(),
             session.accessed_at.as_millis(),
@@ -85,19 +81,28 @@ pub(super) fn remove_by_id(
     run(connection, sql, [user.as_bytes(), id.as_bytes()]).map(|removed| 0 < removed)
 }
 
-/// The sessions of `user` at `epoch` in the order of their IDs.
+/// The sessions of `user` at `epoch`, of one kind or of all, in the order of their IDs.
 pub(super) fn of_user(
     connection: &Connection,
     user: UserId,
     epoch: Epoch,
+    kind: Option<&SessionKind>,
     after: Option<SessionId>,
     limit: u32,
 ) -> Result<Vec<Session>, StoreError> {
     // Every ID is greater than the empty blob.
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+    let Some(kind) = kind else {
+        let sql = "SELECT digest, id, user, epoch, client, method, created_at, accessed_at, ends_at \
+                   FROM sessions WHERE user = ? AND id > ? AND epoch = ? ORDER BY id LIMIT ?";
+        let values = params![user.as_bytes(), after, epoch.as_bytes(), limit];
+        return list(connection, sql, values, read);
+    };
     let sql = "SELECT digest, id, user, epoch, client, method, created_at, accessed_at, ends_at \
-               FROM sessions WHERE user = ? AND id > ? AND epoch = ? ORDER BY id LIMIT ?";
-    list(connection, sql, params![user.as_bytes(), after, epoch.as_bytes(), limit], read)
+               FROM sessions WHERE user = ? AND id > ? AND epoch = ? AND client IS ? \
+               ORDER BY id LIMIT ?";
+    let values = params![user.as_bytes(), after, epoch.as_bytes(), client(kind), limit];
+    list(connection, sql, values, read)
 }
 
 /// Puts `new` in the place of `old`; says whether that was there.
@@ -170,6 +175,14 @@ fn read(row: &Row<'_>) -> Result<Session, StoreError> {
         accessed_at: column::time(row, 7)?,
         ends_at: column::time(row, 8)?,
     })
+}
+
+/// The client as it is stored; a cookie's session has none.
+fn client(kind: &SessionKind) -> Option<&str> {
+    match kind {
+        SessionKind::Cookie => None,
+        SessionKind::Refresh(client) => Some(client.as_str()),
+    }
 }
 
 fn count(rows: usize) -> u32 {

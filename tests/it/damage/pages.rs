@@ -65,7 +65,7 @@ fn visit(path: &Path, trust: Trust, what: &str) -> bool {
         let _found_or_not = run(backend.resolve(&digest));
         let _found_or_not = run(backend.key(KeyName::Kid(&format!("device-key-{number}"))));
         let epoch = guestpass::model::Epoch::from_bytes([number; 8]);
-        let _found_or_not = run(backend.of_user(user, epoch, None, 10));
+        let _found_or_not = run(backend.of_user(user, epoch, None, None, 10));
     }
     let _read_or_not = run(backend.events(EventCursor::START, 1000));
     let _read_or_not = run(backend.ended(Timestamp::MAX, 1000));

@@ -1,9 +1,9 @@
 //! Users with more sessions than one portion has.
 
-use guestpass::model::{Session, SessionId, TokenDigest};
+use guestpass::model::{Session, SessionId, SessionKind, TokenDigest};
 use guestpass::store::MAX_PORTION;
 
-use crate::support::{Place, World, password, run, seconds};
+use crate::support::{Held, Place, World, password, refresh, run, seconds};
 
 /// Adds as many sessions that are like `one`, and as old.
 fn add(world: &World, one: &Session, count: u32) {
@@ -48,4 +48,29 @@ fn one_list_of_sessions_looks_through_so_many_and_says_where_to_go_on() {
     assert_eq!(found.len(), 2);
     assert!(found.contains(&ada.session.id) && found.contains(&live.session.id));
     assert_eq!(lists, 2);
+}
+
+/// All sessions of the user were read, up to a limit, and then those of the client picked out. With 64,000
+/// older sessions of another kind, a client that allows two got any number.
+#[test]
+fn a_clients_surplus_is_found_whatever_other_sessions_there_are() {
+    let calls = [0, 2 * MAX_PORTION].map(|others| {
+        let world = World::new(Place::Memory);
+        let ada = world.regular("ada");
+        assert_eq!(ada.session.kind, SessionKind::Cookie);
+        add(&world, &ada.session, others);
+        let sign_in = || {
+            world.advance(seconds(1));
+            world.script.rest();
+            Held::from(
+                run(world.engine.sign_in(password("ada"), None, refresh("two"), None)).unwrap(),
+            )
+        };
+        let [first, _, third] = [(); 3].map(|()| sign_in());
+        let calls = world.script.calls();
+        assert!(world.ended(&first).is_some());
+        assert_eq!(world.ended(&third), None);
+        calls
+    });
+    assert_eq!(calls[0], calls[1], "sessions of another kind are not read");
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use guestpass::model::{
-    Account, Authenticator, AuthenticatorId, AuthenticatorKind, Commit, DeviceKey, Epoch, Event,
-    EventCursor, EventKind, Expect, Identity, IdentityKey, IdentityKind, KeyId, KeyName, LoginId,
-    LoginIdType, Method, Outcome, PasswordHash, PublicKey, RetiredKey, Session, SessionId,
+    Account, Authenticator, AuthenticatorId, AuthenticatorKind, ClientId, Commit, DeviceKey, Epoch,
+    Event, EventCursor, EventKind, Expect, Identity, IdentityKey, IdentityKind, KeyId, KeyName,
+    LoginId, LoginIdType, Method, Outcome, PasswordHash, PublicKey, RetiredKey, Session, SessionId,
     SessionKind, Standing, Thumbprint, Timestamp, TokenDigest, User, UserId, Version, Write,
 };
 use guestpass::store::conformance::block_on;
@@ -208,12 +208,16 @@ fn commit(planned: &Planned, accounts: &BTreeMap<UserId, Account>) -> Commit {
 }
 
 fn session(a: u8, b: u8) -> Session {
+    let kind = match ClientId::parse("app") {
+        Some(client) if a.is_multiple_of(2) => SessionKind::Refresh(client),
+        Some(_) | None => SessionKind::Cookie,
+    };
     Session {
         digest: TokenDigest::from_bytes([a; 32]),
         id: SessionId::from_bytes([b % 4; 16]),
         user: user_id(a % USERS),
         epoch: epoch(b),
-        kind: SessionKind::Cookie,
+        kind,
         method: Method::Password,
         created_at: Timestamp::EPOCH,
         accessed_at: Timestamp::from_millis(b.into()),
@@ -277,8 +281,11 @@ async fn everything(backend: &dyn Backend) -> Vec<String> {
         seen.push(format!("{:?}", users.user(user_id(number)).await.ok()));
         seen.push(format!("{:?}", users.load(Lookup::User(user_id(number))).await.ok()));
         for (epoch, after) in [(1, None), (2, Some(SessionId::from_bytes([1; 16])))] {
-            let listed = backend.sessions().of_user(user_id(number), self::epoch(epoch), after, 9);
-            seen.push(format!("{:?}", listed.await.ok()));
+            let (user, epoch) = (user_id(number), self::epoch(epoch));
+            for kind in [None, Some(&SessionKind::Cookie)] {
+                let listed = backend.sessions().of_user(user, epoch, kind, after, 9);
+                seen.push(format!("{:?}", listed.await.ok()));
+            }
         }
     }
     for (what, number) in [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)] {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use guestpass::model::{
     Account, Commit, Epoch, Event, EventCursor, KeyName, KeyRecord, ManualClock, Session,
-    SessionId, Timestamp, TokenDigest, User, UserId,
+    SessionId, SessionKind, Timestamp, TokenDigest, User, UserId,
 };
 use guestpass::store::{
     Atomicity, Backend, CommitError, LandError, Landing, Lookup, Memory, Nonce, SessionStore,
@@ -281,10 +281,11 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        self.script.around(self.inner.of_user(user, epoch, after, limit)).await
+        self.script.around(self.inner.of_user(user, epoch, kind, after, limit)).await
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {

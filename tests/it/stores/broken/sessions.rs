@@ -12,7 +12,14 @@ use super::{Answer, broken, give_way};
 
 type Fallible<'a, T> = Answer<'a, Result<T, StoreError>>;
 type Listed<'a> = Fallible<'a, Vec<Session>>;
-type OfUser = for<'a> fn(&'a MemorySessions, UserId, Epoch, Option<SessionId>, u32) -> Listed<'a>;
+type OfUser = for<'a> fn(
+    &'a MemorySessions,
+    UserId,
+    Epoch,
+    Option<&'a SessionKind>,
+    Option<SessionId>,
+    u32,
+) -> Listed<'a>;
 
 /// Sessions in memory, with some of the methods replaced.
 #[derive(Debug)]
@@ -37,7 +44,9 @@ fn sound() -> Sessions {
         record_access: |sessions, digest, at, until| sessions.record_access(digest, at, until),
         remove: |sessions, digest| sessions.remove(digest),
         remove_by_id: |sessions, user, id| sessions.remove_by_id(user, id),
-        of_user: |sessions, user, epoch, after, limit| sessions.of_user(user, epoch, after, limit),
+        of_user: |sessions, user, epoch, kind, after, limit| {
+            sessions.of_user(user, epoch, kind, after, limit)
+        },
         rotate: |sessions, old, new| sessions.rotate(old, new),
         shorten: |sessions, user, epoch, until, limit| sessions.shorten(user, epoch, until, limit),
         spend: |sessions, nonce, until| sessions.spend(nonce, until),
@@ -76,10 +85,11 @@ impl SessionStore for Sessions {
         &self,
         user: UserId,
         epoch: Epoch,
+        kind: Option<&SessionKind>,
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        (self.of_user)(&self.inner, user, epoch, after, limit).await
+        (self.of_user)(&self.inner, user, epoch, kind, after, limit).await
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {
@@ -263,11 +273,11 @@ fn an_id_removes_anybodys_session() {
 #[test]
 fn sessions_of_all_epochs_are_listed() {
     let make = || Sessions {
-        of_user: |sessions, user, _, after, limit| {
+        of_user: |sessions, user, _, kind, after, limit| {
             Box::pin(async move {
                 let mut all = Vec::new();
                 for epoch in (0..10).map(|number| Epoch::from_bytes([number; 8])) {
-                    all.extend(sessions.of_user(user, epoch, after, limit).await?);
+                    all.extend(sessions.of_user(user, epoch, kind, after, limit).await?);
                 }
                 all.sort_by_key(|session| session.id);
                 all.truncate(usize::try_from(limit).unwrap());
@@ -282,9 +292,9 @@ fn sessions_of_all_epochs_are_listed() {
 #[test]
 fn a_portion_is_taken_before_the_epoch_is_looked_at() {
     let make = || Sessions {
-        of_user: |sessions, user, epoch, after, limit| {
+        of_user: |sessions, user, epoch, kind, after, limit| {
             Box::pin(async move {
-                let mut listed = sessions.of_user(user, epoch, after, limit).await?;
+                let mut listed = sessions.of_user(user, epoch, kind, after, limit).await?;
                 // As if another epoch's session had taken the last place.
                 if epoch == Epoch::from_bytes([0; 8]) && listed.len() == 2 {
                     listed.pop();
@@ -298,11 +308,38 @@ fn a_portion_is_taken_before_the_epoch_is_looked_at() {
 }
 
 #[test]
+fn sessions_of_all_kinds_are_listed() {
+    let make = || Sessions {
+        of_user: |sessions, user, epoch, _, after, limit| {
+            sessions.of_user(user, epoch, None, after, limit)
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["only_sessions_of_the_kind_are_listed"]);
+}
+
+/// Whoever has many sessions of one kind seems to have none of another.
+#[test]
+fn a_portion_is_taken_before_the_kind_is_looked_at() {
+    let make = || Sessions {
+        of_user: |sessions, user, epoch, kind, after, limit| {
+            Box::pin(async move {
+                let mut listed = sessions.of_user(user, epoch, None, after, limit).await?;
+                listed.retain(|session| kind.is_none_or(|kind| session.kind == *kind));
+                Ok(listed)
+            })
+        },
+        ..sound()
+    };
+    assert_eq!(breaks(make), ["only_sessions_of_the_kind_are_listed"]);
+}
+
+#[test]
 fn sessions_are_listed_by_their_digests() {
     let make = || Sessions {
-        of_user: |sessions, user, epoch, after, limit| {
+        of_user: |sessions, user, epoch, kind, after, limit| {
             Box::pin(async move {
-                let mut listed = sessions.of_user(user, epoch, after, limit).await?;
+                let mut listed = sessions.of_user(user, epoch, kind, after, limit).await?;
                 listed.sort_by_key(|session| session.digest);
                 Ok(listed)
             })
@@ -448,7 +485,7 @@ fn a_nonce_is_spent_in_two_steps() {
                 let marker = SessionId::from_bytes(nonce.0);
                 let user = UserId::from_bytes([0xcc; 16]);
                 let epoch = Epoch::from_bytes([0xcc; 8]);
-                let is_first = sessions.of_user(user, epoch, None, 100).await?;
+                let is_first = sessions.of_user(user, epoch, None, None, 100).await?;
                 let is_first = is_first.iter().all(|session| session.id != marker);
                 give_way().await;
                 let is_spent = !sessions.spend(nonce, until).await?;
