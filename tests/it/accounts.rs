@@ -1,7 +1,7 @@
 //! What an account may be, and what it cannot.
 
 use guestpass::model::{
-    Account, Commit, Expect, Identity, IdentityKey, IdentityKind, Outcome, Standing, UserId,
+    Account, Commit, Expect, Identity, IdentityKey, IdentityKind, Outcome, Standing, User, UserId,
     Version, Write,
 };
 use guestpass::store::{CommitError, Lookup};
@@ -188,9 +188,10 @@ fn a_commit_leads_on_from_where_it_expects_the_user_only() {
 #[test]
 fn no_commit_puts_the_root_record_of_another_user() {
     on_every_backend(|world| {
-        let [guest, _, regular] = cast(&world);
-        let before = [&guest, &regular].map(|account| world.account(account.user.id));
-        let put = Write::PutUser(regular.user.clone());
+        let [guest, other, _] = cast(&world);
+        assert_eq!(guest.user.version, other.user.version, "only the ID tells them apart");
+        let before = [&guest, &other].map(|account| world.account(account.user.id));
+        let put = Write::PutUser(other.user.clone());
         let drop = Write::DropIdentity(IdentityKey::Anonymous);
         let bare =
             Identity { kind: IdentityKind::Anonymous { key: None }, ..guest.identities[0].clone() };
@@ -205,8 +206,24 @@ fn no_commit_puts_the_root_record_of_another_user() {
             let commit = Commit { user, expect, also: None, writes, events: Vec::new() };
             let answer = run(world.backend.users().commit(&commit));
             assert!(matches!(answer, Err(CommitError::Held | CommitError::Stale)), "{answer:?}");
-            assert_eq!(before, [&guest, &regular].map(|account| world.account(account.user.id)));
+            assert_eq!(before, [&guest, &other].map(|account| world.account(account.user.id)));
             assert!(run(world.backend.users().load(Lookup::User(new))).unwrap().is_none());
         }
+    });
+}
+
+#[test]
+fn the_root_record_of_a_new_user_may_stand_anywhere() {
+    on_every_backend(|world| {
+        let [guest, ..] = cast(&world);
+        let user = UserId::from_bytes([7; 16]);
+        let record = User { id: user, ..guest.user.clone() };
+        let writes =
+            vec![Write::PutIdentity(guest.identities[0].clone()), Write::PutUser(record.clone())];
+        let commit =
+            Commit { user, expect: Expect::Absent, also: None, writes, events: Vec::new() };
+        run(world.backend.users().commit(&commit)).unwrap();
+        let expected = Account { user: User { version: Version::FIRST, ..record }, ..guest };
+        assert_eq!(world.account(user), expected);
     });
 }
