@@ -31,6 +31,8 @@ def main(globs):
     switched = [it for it in mutated.mutants if it["id"] not in mutated.left_out]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "1"))) as pool:
         tests.reach(pool)
+        if not tests.reaching:
+            raise SystemExit("no test reaches a mutant: the tests are not built over the tree")
         for is_quick in (True, False):
             print(f"{sum(known.how(it) is None for it in switched)} mutants to try", flush=True)
             list(pool.map(lambda it: attempt(it, tests.reaching[it["id"]], is_quick), switched))
