@@ -7,7 +7,7 @@ use super::child::{LOGS, Plan, process};
 use super::disk::{Call, Disk, Loss};
 use super::life::Story;
 use super::report::Report;
-use super::shim::{self, CHANGES, Deed, Errno, SYNCS, Trouble, Whose};
+use super::shim::{self, CHANGES, Deed, Errno, LOG_SYNCS, SYNCS, Trouble, WRITES, Whose};
 use super::survey::survey;
 use super::{Named, Scratch};
 use crate::long;
@@ -83,7 +83,10 @@ fn a_machine_may_die_at_any_call() {
 }
 
 /// What is in the log is copied by another thread than the one that writes, which goes on meanwhile; also
-/// when syncs fail, of the one or of the other.
+/// when the one that writes cannot sync the log, or the other cannot write.
+///
+/// A sync of the database does not fail here: SQLite would go on to take for copied what an earlier copy has
+/// written and nobody has synced.
 #[test]
 fn a_machine_may_die_while_the_log_is_copied() {
     if !shim::is_available() {
@@ -92,9 +95,11 @@ fn a_machine_may_die_while_the_log_is_copied() {
     let plan =
         Plan { first: 1, openings: 1, lanes: 2, lives: 30, story: None, log_pages: Some(100) };
     let failing =
-        |whose, at| Some(Trouble { calls: SYNCS, whose, deed: Deed::Fail(Errno::Io), at, span: 3 });
+        |calls, whose, at| Some(Trouble { calls, whose, deed: Deed::Fail(Errno::Io), at, span: 3 });
     let (mut random, mut deaths) = (Random::new(1), 0);
-    for trouble in [None, failing(Whose::All, 100), failing(Whose::Copying, 10)] {
+    for trouble in
+        [None, failing(LOG_SYNCS, Whose::Writing, 100), failing(WRITES, Whose::Copying, 30)]
+    {
         let (calls, scratch) = calls_of(&plan, trouble);
         let _named = Named(format!("{trouble:?}"));
         let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
@@ -145,9 +150,15 @@ pub(crate) fn random_power_failures(seed: u64, until: Instant) -> u64 {
         let first = u32::try_from(random.below(1_000_000)).unwrap();
         let log_pages = *random.pick(LOGS);
         let plan = Plan { first, openings: 2, lanes: 2, lives: 2, story: None, log_pages };
+        // Syncs fail only where nothing is copied beside the writer: after one of the database that failed
+        // SQLite takes for copied what an earlier copy has written and nobody has synced.
+        let (calls, whose) = match log_pages {
+            None => ([SYNCS, CHANGES][random.below(2)], Whose::All),
+            Some(_) => (WRITES, *random.pick(&[Whose::All, Whose::Copying])),
+        };
         let trouble = (0 < random.below(4)).then(|| Trouble {
-            calls: [SYNCS, CHANGES][random.below(2)],
-            whose: *random.pick(&[Whose::All, Whose::Copying]),
+            calls,
+            whose,
             deed: Deed::Fail(*random.pick(&[Errno::Io, Errno::NoSpace])),
             at: 1 + random.number() % 60,
             span: 1 + random.number() % 3,

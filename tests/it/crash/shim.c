@@ -88,6 +88,11 @@ static int is_kept(const char *name) {
   return length < 4 || strcmp(name + length - 4, "-shm");
 }
 
+static int is_log(const char *name) {
+  size_t length = strlen(name);
+  return 4 <= length && !strcmp(name + length - 4, "-wal");
+}
+
 static void put(const void *bytes, size_t length) {
   const char *next = bytes;
   while (0 < length) {
@@ -230,7 +235,7 @@ static int do_sync(int fd, long which) {
   const char *name = name_of(fd, path, sizeof path);
   if (!name) return (int)syscall(which, fd);
   pthread_mutex_lock(&lock);
-  enum deed now = judge('s');
+  enum deed now = judge(is_log(name) ? 'l' : 's');
   int result = now == FAIL ? (int)failed() : (int)syscall(which, fd);
   int told = errno;
   tell(*name ? 's' : 'd', result < 0, inode_of(fd), 0, name, NULL, 0);

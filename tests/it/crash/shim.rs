@@ -18,9 +18,11 @@ pub(crate) struct Trouble {
 }
 
 /// Writes, truncations, syncs, and changes of names.
-pub(crate) const CHANGES: &str = "wsn";
+pub(crate) const CHANGES: &str = "wsln";
 pub(crate) const WRITES: &str = "w";
-pub(crate) const SYNCS: &str = "s";
+pub(crate) const SYNCS: &str = "sl";
+/// Those of the write-ahead log.
+pub(crate) const LOG_SYNCS: &str = "l";
 pub(crate) const READS: &str = "r";
 /// What a file that may not be written, or the directory of one, denies.
 pub(crate) const OPENINGS: &str = "o";
@@ -30,6 +32,8 @@ pub(crate) const NAMES: &str = "n";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     All,
+    /// Those of the thread that writes.
+    Writing,
     /// Those of the thread that copies what is in the log into the database.
     Copying,
 }
@@ -67,6 +71,9 @@ pub(crate) fn trouble(command: &mut Command, directory: &Path, trouble: Trouble)
     };
     match trouble.whose {
         Whose::All => {}
+        Whose::Writing => {
+            command.env("SHIM_THREAD", WRITING);
+        }
         Whose::Copying => {
             command.env("SHIM_THREAD", COPYING);
         }
@@ -151,5 +158,6 @@ fn library() -> &'static Path {
     })
 }
 
-/// What the backend calls the thread.
+/// What the backend calls its threads.
+const WRITING: &str = "guestpass-writer";
 const COPYING: &str = "guestpass-checkpoints";
