@@ -44,6 +44,10 @@ use writer::Writer;
 /// Dropping it waits for the writes that were handed over, and for the log to be copied into the file,
 /// which is some syncs of the disk as long as no other process has the file locked. The file must be on
 /// a local disk.
+///
+/// There is one thing that [`Durability::Full`] does not cover: a machine that dies some time after the
+/// disk failed to sync the file itself while the log was copied into it. SQLite takes what it had copied
+/// earlier and not synced for written, and lets the log begin anew.
 pub struct SqliteBackend {
     // Dropped first: the last connection to go puts the log away, and a reader cannot.
     readers: Readers,
