@@ -23,7 +23,8 @@ pub struct RegularUser(pub Caller);
 /// Whoever calls, with or without a session.
 ///
 /// A cookie whose session is over counts as none. An access token that does not count is refused with
-/// status 401, so that its holder renews it; a disabled guest with 403.
+/// status 401, so that its holder renews it; a disabled guest with 403, and so is a request that changes
+/// things and that a page elsewhere has the browser send.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<Caller>);
 

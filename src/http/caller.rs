@@ -44,18 +44,17 @@ impl Http {
             Found::Several => Presented::Unusable,
             Found::One(text) => match SessionToken::parse(text) {
                 None => Presented::NoToken,
-                Some(_) if !parts.method.is_safe() && self.is_foreign(&parts.headers) => {
-                    Presented::Unusable
-                }
+                Some(_) if self.is_forged(parts) => Presented::Unusable,
                 Some(token) => Presented::Cookie(token),
             },
         }
     }
 
-    fn is_foreign(&self, headers: &HeaderMap) -> bool {
-        match self.site().origins.sender(headers) {
+    /// Whether a page elsewhere lets the browser ask for something that changes things.
+    fn is_forged(&self, parts: &Parts) -> bool {
+        match self.site().origins.sender(&parts.headers) {
             Sender::Own | Sender::Listed | Sender::Unknown => false,
-            Sender::Foreign => true,
+            Sender::Foreign => !parts.method.is_safe(),
         }
     }
 
@@ -159,15 +158,21 @@ impl Http {
     /// # Errors
     ///
     /// As with [`any_user`](Self::any_user) for an access token; for a cookie the response to a
-    /// disabled user, and that to a failure of the engine.
+    /// disabled user, and that to a failure of the engine. Without an access token also the response with
+    /// status 403 to a request that changes things and that a page elsewhere has the browser send: a host
+    /// that makes a guest of nobody would put the new guest in the place of whoever is there.
     ///
     /// # Cancellation
     ///
     /// As with [`caller`](Self::caller).
     pub async fn optional_user(&self, parts: &Parts) -> Result<Option<Caller>, Box<Response>> {
         match self.presented(parts) {
-            Presented::Nothing | Presented::NoToken | Presented::Unusable => Ok(None),
             Presented::Bearer(_) => self.any_user(parts).await.map(Some),
+            _ if self.is_forged(parts) => {
+                let description = "a page elsewhere may not do this";
+                Err(refused(OAuthError::new(StatusCode::FORBIDDEN, "access_denied", description)))
+            }
+            Presented::Nothing | Presented::NoToken | Presented::Unusable => Ok(None),
             Presented::Cookie(token) => {
                 match self.caller_by_cookie(&token).await.map_err(Failure::from) {
                     Ok(caller) => Ok(Some(caller)),

@@ -35,7 +35,8 @@ fn application(site: &Site) -> Router {
         .route("/regular", get(async |RegularUser(caller): RegularUser| caller.user.id.to_string()))
         .route(
             "/optional",
-            get(async |OptionalUser(caller): OptionalUser| caller.is_some().to_string()),
+            get(async |OptionalUser(caller): OptionalUser| caller.is_some().to_string())
+                .post(async |OptionalUser(caller): OptionalUser| caller.is_some().to_string()),
         )
         .with_state(Application { http: http.clone() })
         .merge(router(http))
@@ -145,6 +146,29 @@ async fn a_page_elsewhere_cannot_use_a_cookie_at_a_handler() {
     };
     assert_eq!(ask(&router, order("http://localhost:3000")).await.0, StatusCode::OK);
     assert_eq!(ask(&router, order("https://evil.example")).await.0, StatusCode::UNAUTHORIZED);
+}
+
+/// A handler that makes a guest of nobody would otherwise let a page elsewhere exchange a visitor, whose
+/// cookie does not count or did not even come along, for a new guest: the visitor is lost then.
+#[tokio::test]
+async fn a_page_elsewhere_is_not_nobody() {
+    let site = Site::new();
+    let router = application(&site);
+    let mut browser = crate::http::site::Browser::new(&site);
+    browser.become_guest().await;
+    let bare = || Request::post("/optional").body(Vec::new()).unwrap();
+    let dressed = || browser.dress(bare());
+    let elsewhere = |request| with(request, "origin", "https://evil.example");
+    for request in [elsewhere(bare()), elsewhere(dressed())] {
+        let (status, body) = ask(&router, request).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(body.contains("\"access_denied\""));
+    }
+    let own = |request| with(request, "origin", "http://localhost:3000");
+    assert_eq!(ask(&router, own(bare())).await, (StatusCode::OK, "false".to_owned()));
+    assert_eq!(ask(&router, own(dressed())).await, (StatusCode::OK, "true".to_owned()));
+    // What is no browser says nothing of an origin.
+    assert_eq!(ask(&router, bare()).await, (StatusCode::OK, "false".to_owned()));
 }
 
 #[tokio::test]
