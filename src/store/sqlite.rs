@@ -45,9 +45,10 @@ use writer::Writer;
 /// which is some syncs of the disk as long as no other process has the file locked. The file must be on
 /// a local disk.
 ///
-/// There is one thing that [`Durability::Full`] does not cover: a machine that dies some time after the
-/// disk failed to sync the file itself while the log was copied into it. SQLite takes what it had copied
-/// earlier and not synced for written, and lets the log begin anew.
+/// If the disk fails to sync the file itself, the log is kept whole until the file is opened again, and
+/// once it is three times as long as it should be, writes are refused until then. Another process that has
+/// the file open at that time can let the log begin anew nevertheless, and then a machine that dies takes
+/// what the disk has not written.
 pub struct SqliteBackend {
     // Dropped first: the last connection to go puts the log away, and a reader cannot.
     readers: Readers,

@@ -158,6 +158,8 @@ impl Database {
         connection.execute_batch("PRAGMA foreign_keys = ON")?;
         // Not in a commit: what is in the log is copied beside it.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // Who goes because of a failure leaves the log alone.
+        put_away_at_the_end(&connection, false)?;
         connection.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         files::sync_names(&self.paths.database)?;
@@ -225,6 +227,12 @@ impl Database {
             }
         }
     }
+}
+
+/// Whether the log is copied into the file when this connection is the last one to go. Otherwise it is
+/// left, and read again by whoever opens the file next.
+pub(super) fn put_away_at_the_end(connection: &Connection, is_so: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !is_so).map(drop)
 }
 
 /// How often to look for a free lock within `limit`.

@@ -180,6 +180,9 @@ impl Worker {
             }
             self.look_at_the_log();
         }
+        if let Some(connection) = &self.connection {
+            self.checkpoints.end(connection);
+        }
     }
 
     /// The next job, once there is one.
@@ -199,7 +202,7 @@ impl Worker {
     fn look_at_the_log(&mut self) {
         let Some(connection) = &self.connection else { return };
         if self.checkpoints.look(connection).is_err() {
-            // After a failed sync nobody knows what it takes for written. What is in the log stays there.
+            // What is in the log stays there.
             self.connection = None;
         }
     }

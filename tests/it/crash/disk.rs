@@ -66,6 +66,11 @@ impl Call {
         self.what == What::Write && self.name == name
     }
 
+    /// Whether it was to sync the file with this name, and failed.
+    pub(super) fn failed_to_sync(&self, name: &str) -> bool {
+        self.what == What::Sync && self.is_failed && self.name == name
+    }
+
     /// Where in the file it was.
     pub(super) fn position(&self) -> u64 {
         self.position

@@ -7,6 +7,11 @@
 //! and only if nobody reads from it at that instant, and of many who read somebody always does. So the
 //! writer copies the rest itself, which is little by then, and waits for those who read: whoever begins to
 //! read meanwhile finds everything in the file.
+//!
+//! A copy that was not the whole log is not synced, and SQLite takes it for copied nevertheless. If a later
+//! sync fails, nobody knows what of it the disk has, and the next one that succeeds does not make up for
+//! it. So after a failed sync the log is left as it is, and nothing of it is let go, until the file is
+//! opened again: then SQLite takes nothing for copied, and all of it is copied anew.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +24,7 @@ use rusqlite::Connection;
 
 use crate::store::StoreError;
 use crate::store::sqlite::column;
-use crate::store::sqlite::open::Database;
+use crate::store::sqlite::open::{Database, put_away_at_the_end};
 use crate::store::sqlite::statement::{failed, find};
 use crate::store::sqlite::writer::job::Fault;
 
@@ -37,6 +42,8 @@ pub(super) struct Checkpoints {
     /// the pages synced too, which would otherwise be left to the writer.
     was_short: bool,
     is_too_long: bool,
+    /// Whether a sync has failed, so that the log must stay as it is.
+    is_kept: Arc<AtomicBool>,
 }
 
 /// How long the log may become before something is done about it.
@@ -76,15 +83,18 @@ impl Checkpoints {
     ) -> io::Result<Self> {
         let (queue, asked) = sync_channel::<()>(1);
         let (report, reports) = sync_channel(1);
+        let is_kept = Arc::new(AtomicBool::new(false));
+        let keep = Arc::clone(&is_kept);
         let thread = std::thread::Builder::new().name("guestpass-checkpoints".to_owned()).spawn(
             move || {
                 let mut connection = None;
                 while asked.recv().is_ok() {
                     if !is_closing.load(Ordering::Relaxed)
-                        && copy(&database, &mut connection).is_err()
+                        && let Err(error) = copy(&database, &mut connection)
                     {
-                        // After a failed sync nobody knows what it takes for written. What is not copied
-                        // is still in the log, and tried again; in the end by the writer, who tells.
+                        keep.fetch_or(is_of_sync(&error), Ordering::Relaxed);
+                        // What is not copied is still in the log, and tried again; in the end by the
+                        // writer, who tells.
                         connection = None;
                     }
                     if report.send(()).is_err() {
@@ -102,6 +112,7 @@ impl Checkpoints {
             is_copying: false,
             was_short: false,
             is_too_long: false,
+            is_kept,
         })
     }
 
@@ -116,12 +127,12 @@ impl Checkpoints {
         self.seen = changes;
         let log = Log::read(connection, LOOK)?;
         self.is_too_long = self.sizes.most_pages <= log.pages;
-        if self.is_copying || log.pages < self.sizes.begin_pages {
+        if self.is_copying || log.pages < self.sizes.begin_pages || self.is_kept() {
             return Ok(());
         }
         let is_short = log.pages.saturating_sub(log.copied) < self.sizes.rest_pages;
         if has_copied && self.was_short && is_short {
-            Log::renew(connection, SHORT_PATIENCE)?;
+            self.renew(connection, SHORT_PATIENCE)?;
         } else {
             self.was_short = is_short;
             self.is_copying = self.queue.as_ref().is_some_and(|queue| queue.try_send(()).is_ok());
@@ -143,21 +154,55 @@ impl Checkpoints {
             let _ = self.reports.recv();
             self.is_copying = false;
         }
-        Log::renew(connection, LONG_PATIENCE)
+        if self.is_kept() {
+            let cause = "a sync of the file has failed, and it must be opened again";
+            return Err(Fault::new("the log cannot be put away", &cause));
+        }
+        self.renew(connection, LONG_PATIENCE)
             .map_err(|error| Fault::of_store("the log cannot be put away", &error))?;
         self.is_too_long = false;
         Ok(())
     }
-}
 
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
+    /// Lets the writer's connection put the log away when it is the last one to go, if that may be.
+    pub(super) fn end(&mut self, connection: &Connection) {
+        self.join();
+        // If it is not put away, it is read again.
+        let _ = put_away_at_the_end(connection, !self.is_kept());
+    }
+
+    fn renew(&self, connection: &Connection, patience: Duration) -> Result<(), StoreError> {
+        let renewed = Log::renew(connection, patience);
+        if let Err(error) = &renewed {
+            self.is_kept.fetch_or(is_of_sync(error), Ordering::Relaxed);
+        }
+        renewed
+    }
+
+    fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed)
+    }
+
+    fn join(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was reported when it happened.
             let _ = thread.join();
         }
     }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// Whether it was a sync that failed.
+fn is_of_sync(error: &StoreError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    let code = cause.and_then(rusqlite::Error::sqlite_error).map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }
 
 /// Copies what is in the log, as far as no reader needs the pages that are to be replaced.
