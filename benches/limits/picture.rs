@@ -14,7 +14,7 @@ pub(crate) fn draw(lines: &[Line]) -> String {
          <title>Each operation as a part of what the machine can do at all</title>\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
          <text x=\"{LEFT}\" y=\"18\" fill=\"#555\">0</text>\n\
-         <text x=\"{}\" y=\"18\" fill=\"#555\" text-anchor=\"end\">the limit</text>\n",
+         <text x=\"{}\" y=\"18\" fill=\"#555\" text-anchor=\"end\">the limit; of bytes, times and growth, the goal</text>\n",
         LEFT + BAR
     );
     for (row, line) in lines.iter().enumerate() {

@@ -52,9 +52,12 @@ impl Http {
 
     /// Whether a page elsewhere lets the browser ask for something that changes things.
     fn is_forged(&self, parts: &Parts) -> bool {
+        if parts.method.is_safe() {
+            return false;
+        }
         match self.site().origins.sender(&parts.headers) {
             Sender::Own | Sender::Listed | Sender::Unknown => false,
-            Sender::Foreign => !parts.method.is_safe(),
+            Sender::Foreign => true,
         }
     }
 
