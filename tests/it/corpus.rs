@@ -53,6 +53,24 @@ fn every_target_has_a_program_and_is_replayed() {
     }
 }
 
+/// So that `.ci/fuzz` was let run over all of them.
+#[test]
+fn the_manual_says_how_often_each_target_was_run() {
+    let targets: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    let manual = include_str!("../../src/manual/proof.md");
+    let (_, rows) = manual.split_once(HEAD_OF_RUNS).unwrap();
+    let rows: Vec<Vec<&str>> = rows
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    assert_eq!(named.iter().collect::<BTreeSet<_>>(), targets.iter().collect());
+    for row in rows {
+        assert!(row[1].parse::<u64>().is_ok_and(|runs| 0 < runs), "{row:?}");
+    }
+}
+
 #[test]
 fn the_corpora_stay_small() {
     let files = names(&fuzz("corpus")).into_iter().flat_map(|target| inputs(&target));
@@ -125,3 +143,6 @@ fn fuzz(path: &str) -> PathBuf {
 
 /// More bytes than the operations of a script take.
 const LONGEST_SCRIPT: usize = 160;
+
+const HEAD_OF_RUNS: &str =
+    "| target | executions | seconds | commit |\n| --- | ---: | ---: | --- |\n";
