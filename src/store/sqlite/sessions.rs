@@ -92,16 +92,11 @@ pub(super) fn of_user(
 ) -> Result<Vec<Session>, StoreError> {
     // Every ID is greater than the empty blob.
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    let Some(kind) = kind else {
-        let sql = "SELECT digest, id, user, epoch, client, method, created_at, accessed_at, ends_at \
-                   FROM sessions WHERE user = ? AND id > ? AND epoch = ? ORDER BY id LIMIT ?";
-        let values = params![user.as_bytes(), after, epoch.as_bytes(), limit];
-        return list(connection, sql, values, read);
-    };
     let sql = "SELECT digest, id, user, epoch, client, method, created_at, accessed_at, ends_at \
-               FROM sessions WHERE user = ? AND id > ? AND epoch = ? AND client IS ? \
+               FROM sessions WHERE user = ? AND id > ? AND epoch = ? AND (? OR client IS ?) \
                ORDER BY id LIMIT ?";
-    let values = params![user.as_bytes(), after, epoch.as_bytes(), client(kind), limit];
+    let (is_any, client) = (kind.is_none(), kind.and_then(client));
+    let values = params![user.as_bytes(), after, epoch.as_bytes(), is_any, client, limit];
     list(connection, sql, values, read)
 }
 

@@ -81,6 +81,13 @@ pub(super) fn is_damage(error: &Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
+/// Whether it was a sync that failed.
+pub(super) fn is_of_sync(error: &StoreError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    let code = cause.and_then(Error::sqlite_error).map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC)
+}
+
 /// What a failure means to the caller.
 pub(super) fn failed(error: Error) -> StoreError {
     let told = match error.sqlite_error_code() {

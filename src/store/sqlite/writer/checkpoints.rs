@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 use crate::store::sqlite::column;
 use crate::store::sqlite::open::{Database, put_away_at_the_end};
-use crate::store::sqlite::statement::{failed, find};
+use crate::store::sqlite::statement::{failed, find, is_of_sync};
 use crate::store::sqlite::writer::job::Fault;
 
 /// What the writer knows of the log, and the thread that copies from it. Dropping this ends the thread
@@ -196,13 +196,6 @@ impl Drop for Checkpoints {
     fn drop(&mut self) {
         self.join();
     }
-}
-
-/// Whether it was a sync that failed.
-fn is_of_sync(error: &StoreError) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    let code = cause.and_then(rusqlite::Error::sqlite_error).map(|error| error.extended_code);
-    code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }
 
 /// Copies what is in the log, as far as no reader needs the pages that are to be replaced.
