@@ -98,7 +98,7 @@ impl Engine {
             if became(account) == Some(owner.user.id) {
                 return self.prove_again(asked, account).await.map(Some);
             }
-            return self.conflict(asked, account, &mut tried.landing).await;
+            return self.conflict(asked, account, &owner, &mut tried.landing).await;
         }
         check_guest(account, &asked.guest.proof, now)?;
         let claim = match &tried.claim {
@@ -154,6 +154,7 @@ impl Engine {
         &self,
         asked: &Asked<'_>,
         account: &Account,
+        found: &Account,
         landing: &mut Landing,
     ) -> Result<Option<Promotion>, Error> {
         let now = asked.now;
@@ -168,8 +169,10 @@ impl Engine {
         }
         let (owner, proof) = match self.prove(asked.credential, asked.address, now).await {
             Ok(proven) => proven,
-            // It may be nobody's any more by now, and then it is not for its owner to be proven.
-            Err(error) if self.is_anybodys(&asked.credential.key()).await? => return Err(error),
+            Err(error) if self.is_still_of(found, &asked.credential.key()).await? => {
+                return Err(error);
+            }
+            // It is nobody's by now, or another's, and was not for its owner of before to be proven.
             Err(_) => return Ok(None),
         };
         let parties = Parties {
@@ -193,8 +196,15 @@ impl Engine {
         }
     }
 
-    pub(super) async fn is_anybodys(&self, identity: &IdentityKey) -> Result<bool, Error> {
-        Ok(self.backend().users().load(Lookup::Identity(identity)).await?.is_some())
+    /// Whether an identity is still that of the user it was found with, who is as it was.
+    pub(super) async fn is_still_of(
+        &self,
+        found: &Account,
+        identity: &IdentityKey,
+    ) -> Result<bool, Error> {
+        let owner = self.backend().users().load(Lookup::Identity(identity)).await?;
+        let names = |account: &Account| (account.user.id, account.user.version);
+        Ok(owner.is_some_and(|owner| names(&owner) == names(found)))
     }
 
     /// Whether a user is as it was when `account` was read.

@@ -99,13 +99,13 @@ impl Engine {
         let key = credential.key();
         let mut claim = None;
         for _ in 0..MAX_ATTEMPTS {
-            if self.backend().users().load(Lookup::Identity(&key)).await?.is_some() {
+            if let Some(found) = self.backend().users().load(Lookup::Identity(&key)).await? {
                 let (account, proof) = match self.prove(&credential, address, now).await {
                     Ok(proven) => proven,
-                    // By now it may be nobody's any more, and then it is not taken.
-                    Err(error) if self.is_anybodys(&key).await? => {
+                    Err(error) if self.is_still_of(&found, &key).await? => {
                         return Err(taken_if_denied(error));
                     }
+                    // It is nobody's by now, or another's, who was not asked.
                     Err(_) => continue,
                 };
                 let admission = sign_in::decide(&account, &proof, now)?;

@@ -182,6 +182,41 @@ fn signing_up_while_the_user_of_the_login_id_is_deleted_is_signing_in_or_up() {
     });
 }
 
+/// The password could not be verified, because the user had just been deleted; and then the login ID was
+/// somebody's again, a guest's who was promoted to it with the same password. That it is taken was said in
+/// the name of one user who was gone and of another who was never asked.
+#[test]
+fn a_login_id_that_passes_from_one_user_to_another_is_refused_by_neither() {
+    for on_conflict in [None, Some(OnConflict::Login)] {
+        in_every_order(|schedule| {
+            let policy = |policy: &mut Policy| {
+                policy.anonymous.on_conflict = on_conflict.unwrap_or(OnConflict::Error);
+            };
+            let world = World::with(Place::Memory, policy);
+            let (ada, heir, guest) = (world.regular("ada"), world.guest(), world.guest());
+            let (heir, guest) = (world.by_session(&heir), world.by_session(&guest));
+            world.script.step();
+            let asking = async {
+                match on_conflict {
+                    None => world.engine.sign_up(password("ada"), cookie(), None).await,
+                    Some(_) => world.engine.promote(&guest, password("ada"), cookie(), None).await,
+                }
+            };
+            let passing = async {
+                world.engine.delete(ada.user).await.unwrap();
+                let _whoever_was_first =
+                    world.engine.promote(&heir, password("ada"), cookie(), None).await;
+            };
+            let (asked, ()) = interleave(schedule, asking, passing);
+            world.script.rest();
+            assert!(
+                matches!(asked, Ok(_) | Err(Error::Contended)),
+                "{asked:?} by {schedule:?} and {on_conflict:?}"
+            );
+        });
+    }
+}
+
 /// Who asked for a promotion again, with the right password, while the user was being deleted was told for
 /// good that it was promoted: the password could not be verified any more, and so was taken for wrong.
 #[test]
