@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_that_failed_is_told_from_whatever_else_fails() {
+        let is_told = |code| is_of_sync(&failed(failure(code)));
+        assert!(is_told(ffi::SQLITE_IOERR_FSYNC));
+        for other in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_READ, ffi::SQLITE_FULL] {
+            assert!(!is_told(other));
+        }
+        assert!(!is_of_sync(&StoreError::transient("the database failed")));
+    }
+
+    #[test]
     fn only_a_unique_key_that_is_another_s_is_taken() {
         let connection = Connection::open_in_memory().unwrap();
         let table = "CREATE TABLE t (a PRIMARY KEY, b UNIQUE, c CHECK (c < 9)); \

@@ -50,6 +50,16 @@ fn one_list_of_sessions_looks_through_so_many_and_says_where_to_go_on() {
     assert_eq!(lists, 2);
 }
 
+#[test]
+fn a_list_that_is_full_reads_no_further() {
+    let world = World::new(Place::Memory);
+    let ada = world.regular("ada");
+    world.script.rest();
+    let listed = run(world.engine.sessions(ada.user, None, 1)).unwrap();
+    assert_eq!(world.script.calls(), 2, "the user, and one portion");
+    assert_eq!(listed.next, Some(ada.session.id));
+}
+
 /// All sessions of the user were read, up to a limit, and then those of the client picked out. With 64,000
 /// older sessions of another kind, a client that allows two got any number.
 #[test]

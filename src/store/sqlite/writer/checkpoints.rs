@@ -377,6 +377,28 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_must_be_kept_is_neither_copied_nor_put_away_nor_without_limit() {
+        let mut log = open(Sizes { begin_pages: 10, most_pages: 60, ..NEVER });
+        log.checkpoints.is_kept.store(true, Ordering::Relaxed);
+        let copied = |log: &Writing| Log::read(&log.connection, LOOK).unwrap().copied;
+        let (before, mut pages) = (copied(&log), Vec::new());
+        while !log.checkpoints.is_too_long {
+            pages.push(log.write(u32::try_from(pages.len()).unwrap()));
+        }
+        assert!(pages.is_sorted(), "{pages:?}");
+        assert_eq!(copied(&log), before);
+        assert!(log.checkpoints.keep_bounded(&log.connection).is_err());
+        assert_eq!(copied(&log), before);
+
+        let Writing { _directory: directory, connection, mut checkpoints, .. } = log;
+        let bytes = || std::fs::metadata(directory.path().join("users.db-wal")).unwrap().len();
+        let written = bytes();
+        checkpoints.end(&connection);
+        connection.close().unwrap();
+        assert_eq!(bytes(), written, "the last one to go leaves it");
+    }
+
+    #[test]
     fn what_keeps_a_long_log_from_being_put_away_is_told_until_it_is_over() {
         let mut log = open(Sizes { most_pages: 8, ..NEVER });
         while !log.checkpoints.is_too_long {
