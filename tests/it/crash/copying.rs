@@ -91,13 +91,17 @@ fn a_machine_may_die_after_a_sync_of_the_database_that_failed() {
         return;
     }
     let plan = Plan { lives: 12, lanes: 3, log_pages: Some(5 * SHORT_LOG), ..PLAN };
-    let (mut random, mut deaths, mut met) = (Random::new(1), 0, 0);
+    let (mut random, mut deaths, mut met, mut follow) = (Random::new(1), 0, 0, 0);
     // Every other sync or so is one of the log.
     for at in (3..=MOST_SYNCS).cycle().take(MOST_TRIES) {
         let _named = Named(format!("sync {at} of who copies"));
         let trouble = trouble(SYNCS, Deed::Fail(Errno::Io), at, 1);
         let (calls, scratch) = calls_of(&plan, Some(trouble));
-        if calls.iter().any(|call| call.failed_to_sync("users.db")) {
+        if let Some(failed) = calls.iter().position(|call| call.failed_to_sync("users.db")) {
+            let written = calls[failed..].iter().filter(|call| call.writes_to("users.db-wal"));
+            let positions: Vec<u64> = written.map(Call::position).collect();
+            assert!(positions.is_sorted(), "the log began anew");
+            follow += positions.len();
             let fresh = || Scratch::with_keys_of(&scratch);
             deaths += die(&calls, 211, &[Loss::All], &mut random, fresh, |directory, said| {
                 survey(directory, &Report::read(said), 1);
@@ -109,7 +113,8 @@ fn a_machine_may_die_after_a_sync_of_the_database_that_failed() {
         }
     }
     assert_eq!(met, ENOUGH, "a sync of the database was to fail");
-    println!("{deaths} deaths of the machine after a failed sync of the database");
+    assert!(LONG < follow, "only {follow} writes to the log came after that");
+    println!("{deaths} deaths of the machine, {follow} writes to the log after a failed sync");
 }
 
 /// As long as nobody else can copy, the writer does, before the log becomes much longer than it may.
@@ -148,6 +153,8 @@ const MOST_SYNCS: u64 = 10;
 /// Failed syncs of the database.
 const ENOUGH: u32 = 3;
 const MOST_TRIES: usize = 64;
+/// Writes to the log, two for each page, until it would begin anew.
+const LONG: usize = 100;
 /// A log that is to have [`SHORT_LOG`] pages has three times as many and some commits when the writer
 /// copies it, or what the making of the file needs.
 const MOST_PAGES: u64 = 128;
