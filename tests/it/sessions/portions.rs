@@ -60,6 +60,14 @@ fn a_list_that_is_full_reads_no_further() {
     assert_eq!(listed.next, Some(ada.session.id));
 }
 
+#[test]
+fn a_list_of_none_stays_where_it_is() {
+    let world = World::new(Place::Memory);
+    let ada = world.regular("ada");
+    let listed = run(world.engine.sessions(ada.user, Some(ada.session.id), 0)).unwrap();
+    assert_eq!((listed.sessions.len(), listed.next), (0, Some(ada.session.id)));
+}
+
 /// All sessions of the user were read, up to a limit, and then those of the client picked out. With 64,000
 /// older sessions of another kind, a client that allows two got any number.
 #[test]
