@@ -20,9 +20,10 @@ pub(super) struct Course {
 
 impl Course {
     pub(super) fn of(place: Place, method: &Method) -> Self {
-        let cast = Cast::new(place, method);
+        let mut cast = Cast::new(place, method);
         let before = cast.look();
         let [once, twice] = [0, 1].map(|time| {
+            cast.turn_to(time);
             let answer = Answer::of(run((method.call)(&cast, time)));
             assert!(!answer.has_failed());
             is_honest(&cast, &answer, &method.name());

@@ -24,8 +24,8 @@ use super::{Counting, Device, Place, Script, run};
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) engine: Engine,
-    /// The second engine, where there are two.
-    other: Option<Engine>,
+    /// The second engine, and what it has open, where there are two.
+    other: Option<(Engine, Arc<dyn Backend>)>,
     pub(crate) clock: ManualClock,
     pub(crate) entropy: Counting,
     pub(crate) script: Script,
@@ -65,7 +65,7 @@ impl World {
         let again = place.open_again(&script, directory.as_ref());
         let keyring = Keyring::ephemeral(&entropy).unwrap();
         let world = Self::over(backend, keyring, entropy, change);
-        let other = again.map(|again| world.engine_over(&again));
+        let other = again.map(|again| (world.engine_over(&again), again));
         Self { other, script, directory, ..world }
     }
 
@@ -94,9 +94,15 @@ impl World {
     /// every other one.
     pub(crate) fn engine_of(&self, number: usize) -> &Engine {
         match &self.other {
-            Some(other) if number % 2 == 1 => other,
+            Some((other, _)) if number % 2 == 1 => other,
             Some(_) | None => &self.engine,
         }
+    }
+
+    /// The engine, and the second where there are two.
+    pub(crate) fn engines(&self) -> Vec<Engine> {
+        let other = self.other.as_ref().map(|(other, _)| other);
+        [Some(&self.engine), other].into_iter().flatten().cloned().collect()
     }
 
     /// Another engine over the same backend, with the same keys and clock and another policy.
@@ -119,9 +125,20 @@ impl World {
 
     /// Another engine over the same backend that makes other hashes.
     pub(crate) fn engine_hashing(&self, params: Argon2Params) -> Engine {
+        self.engine_hashing_over(&self.backend, params)
+    }
+
+    /// The same over each backend of [`engines`](Self::engines).
+    pub(crate) fn engines_hashing(&self, params: Argon2Params) -> Vec<Engine> {
+        let other = self.other.as_ref().map(|(_, backend)| backend);
+        let backends = [Some(&self.backend), other].into_iter().flatten();
+        backends.map(|backend| self.engine_hashing_over(backend, params)).collect()
+    }
+
+    fn engine_hashing_over(&self, backend: &Arc<dyn Backend>, params: Argon2Params) -> Engine {
         let policy = self.engine.policy().clone();
         let options = HasherOptions { params, ..HASHER };
-        engine(&self.backend, &self.keyring, policy, &self.clock, &self.entropy, options)
+        engine(backend, &self.keyring, policy, &self.clock, &self.entropy, options)
     }
 
     /// Another engine over the same backend that verifies and hashes no password, because more wait
