@@ -22,8 +22,8 @@ pub(crate) use backends::{Place, on_every_backend, on_every_backend_with, scratc
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
 pub(crate) use interleave::{
-    MAX_CHANGES, Schedule, abandon_after, in_every_order, in_every_order_of, interleave,
-    interleave_all,
+    Call, Commutes, MAX_CHANGES, Schedule, abandon_after, in_every_order, in_every_order_of,
+    in_every_order_that_matters, interleave, interleave_all,
 };
 pub(crate) use model::{Model, Shown, description};
 pub(crate) use operation::{

@@ -1,5 +1,6 @@
 //! What can be tried to its end, and the table of the manual that says how much there is of it.
 
+use super::ledger::{cells, spaced};
 use crate::support::Place;
 
 const CHAPTER: &str = include_str!("../../../src/manual/proof.md");
@@ -10,6 +11,7 @@ pub(crate) enum Figure {
     OrdersOfTwo,
     AllOrdersOfTwo,
     OrdersOfThree,
+    AllOrdersOfThree,
     OrdersWithFault,
     TwoFaults,
 }
@@ -27,15 +29,32 @@ pub(crate) fn told(figure: Figure, place: Place) -> Option<u64> {
         Figure::OrdersOfTwo => 1,
         Figure::AllOrdersOfTwo => 2,
         Figure::OrdersOfThree => 3,
-        Figure::OrdersWithFault => 4,
-        Figure::TwoFaults => 5,
+        Figure::AllOrdersOfThree => 4,
+        Figure::OrdersWithFault => 5,
+        Figure::TwoFaults => 6,
     };
     let (_, table) = CHAPTER.split_once(HEAD).unwrap();
-    let rows = table.lines().take_while(|line| line.starts_with('|')).map(super::ledger::cells);
+    let rows = table.lines().take_while(|line| line.starts_with('|')).map(cells);
     let row = rows.into_iter().find(|cells| cells[0] == name).unwrap();
     let cell = row[column];
     (!cell.is_empty()).then(|| cell.replace(' ', "").parse().unwrap())
 }
 
-const HEAD: &str = "| where | orders of two | of two, whatever | of three | with a fault | two faults |\n\
-                    | --- | ---: | ---: | ---: | ---: | ---: |\n";
+#[test]
+fn the_readme_tells_the_sums() {
+    let readme = include_str!("../../../README.md");
+    for figure in [
+        Figure::AllOrdersOfTwo,
+        Figure::OrdersOfThree,
+        Figure::AllOrdersOfThree,
+        Figure::OrdersWithFault,
+        Figure::TwoFaults,
+    ] {
+        let sum = Place::RACED.iter().filter_map(|place| told(figure, *place)).sum();
+        let cell = format!(" | {} | ", spaced(sum));
+        assert!(readme.contains(&cell), "{figure:?}: {sum}");
+    }
+}
+
+const HEAD: &str = "| where | orders of two | of two, whatever | of three | of three, whatever | with a fault | two faults |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";

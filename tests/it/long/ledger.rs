@@ -177,7 +177,7 @@ pub(super) fn cells(line: &str) -> Vec<&str> {
 }
 
 /// A number in groups of three digits.
-fn spaced(number: u64) -> String {
+pub(super) fn spaced(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

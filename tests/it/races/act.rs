@@ -104,6 +104,17 @@ impl Act {
         Self::Delete,
     ];
 
+    /// The threes of them that most can come of: a guest on the way to two users at once, two guests to one
+    /// user, and somebody who comes in while the guest goes.
+    pub(crate) const MOST_DANGEROUS: [[Self; 3]; 6] = [
+        [Self::Promote, Self::Promote, Self::Merge],
+        [Self::Promote, Self::PromoteRival, Self::Delete],
+        [Self::Promote, Self::Merge, Self::SignInByKey],
+        [Self::Promote, Self::SignInByKey, Self::Disable],
+        [Self::Merge, Self::SignInByKey, Self::Delete],
+        [Self::Merge, Self::Disable, Self::Delete],
+    ];
+
     /// Whether it is for the policy's `on_conflict` to say what comes of it.
     pub(crate) fn depends_on_conflict(self) -> bool {
         matches!(self, Self::Promote | Self::PromoteRival | Self::Merge | Self::SignInAsGuest)

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Act, groups, race, race_with};
+use super::{Act, groups, race, race_to_the_end, race_with};
 use crate::long::complete::{Figure, told};
 use crate::support::{Fault, MAX_CHANGES, Place};
 
@@ -23,6 +23,15 @@ fn every_order_to_the_end() {
             println!("{figure:?}, {place:?}: {orders} in {:.1?}", began.elapsed());
             if told != orders {
                 wrong.push((figure, place, orders));
+            }
+        }
+        if let Some(told) = told(Figure::AllOrdersOfThree, place) {
+            let began = Instant::now();
+            let orders: u64 =
+                Act::MOST_DANGEROUS.iter().map(|acts| race_to_the_end(place, acts)).sum();
+            println!("AllOrdersOfThree, {place:?}: {orders} in {:.1?}", began.elapsed());
+            if told != orders {
+                wrong.push((Figure::AllOrdersOfThree, place, orders));
             }
         }
     }

@@ -21,11 +21,11 @@ impl<'a> Race<'a> {
         Self { stage, acts, serial: BTreeMap::new() }
     }
 
-    /// Lets the acts come in the order of `schedule`, and checks what they came to.
+    /// Lets the acts come in the order of `schedule`, checks what they came to, and says so.
     ///
     /// It must be what they come to one after the other, in one of the orders. An act may also have given
     /// up because of the others; then it has done nothing.
-    pub(crate) fn play(&mut self, schedule: &mut Schedule) {
+    pub(crate) fn play(&mut self, schedule: &mut Schedule) -> Outcome {
         let scene = Scene::on(self.stage, self.acts);
         scene.world.script.step();
         let futures = self.acts.iter().enumerate();
@@ -46,6 +46,7 @@ impl<'a> Race<'a> {
              came to {outcome:#?}\n\
              one after the other to {serial:#?}"
         );
+        outcome
     }
 
     /// What the acts of these sides come to, one after the other, in every order.
