@@ -63,7 +63,7 @@ fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
 <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" required\
          {on_password}>
 <span id=\"hint\" class=\"hint\">{hint}</span></p>
-<button class=\"wide\">{title}</button>
+{choice}<button class=\"wide\">{title}</button>
 <p class=\"hint\">{question} <a href=\"{other_page}\">{other}</a></p>
 </form>
 <p><a href=\"/\">Back to the wall</a></p>
@@ -71,8 +71,22 @@ fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
         action = Text(form.action),
         note = note.unwrap_or_default(),
         email = Text(form.email),
+        choice = choice(form),
         other_page = Text(form.other_page),
     ))
+}
+
+/// The box to tick for whoever leaves a guest behind.
+fn choice(form: &FormPage<'_>) -> String {
+    let Some(label) = form.guest.choice() else { return String::new() };
+    let checked = if form.leaves_guest { " checked" } else { "" };
+    format!(
+        "<p class=\"choice\"><input id=\"leave_guest\" name=\"leave_guest\" type=\"checkbox\" \
+         value=\"true\" required{checked}>
+<label for=\"leave_guest\">{}</label></p>
+",
+        Text(label)
+    )
 }
 
 /// Where the keyboard starts, which field is at fault, and where a field is described.

@@ -38,6 +38,13 @@ struct Visit<'a> {
     visitor: Visitor,
 }
 
+/// What was filled in, as far as a page shows it again.
+#[derive(Clone, Copy, Default)]
+struct Entered<'a> {
+    email: &'a str,
+    leaves_guest: bool,
+}
+
 async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem> {
     if call.is_post() {
         http.refuse_foreign_form(call)?;
@@ -45,7 +52,11 @@ async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem
     let found = flow::find(http, call)?;
     let (request, id, visitor) = flow::visitor(http, call, found).await?;
     let visit = Visit { http, kind, id, request, visitor };
-    if call.is_post() { visit.submit(call).await } else { Ok(visit.show("", None, None)) }
+    if call.is_post() {
+        visit.submit(call).await
+    } else {
+        Ok(visit.show(Entered::default(), None, None))
+    }
 }
 
 impl Visit<'_> {
@@ -58,32 +69,47 @@ impl Visit<'_> {
             Err(FormError::Fields(FieldsError::TooLong)) => return Err(Problem::TooLarge),
             Err(FormError::Fields(
                 FieldsError::TooMany | FieldsError::Repeated | FieldsError::NotUtf8,
-            )) => return Ok(self.refuse("", Alert::Incomplete)),
+            )) => return Ok(self.refuse(Entered::default(), Alert::Incomplete)),
         };
         let email = form.get("email").unwrap_or_default();
+        let leaves_guest = self.may_leave_guest() && form.get("leave_guest") == Some("true");
+        let entered = Entered { email, leaves_guest };
         let Some(password) = form.get("password").filter(|_| !email.is_empty()) else {
-            return Ok(self.refuse(email, Alert::Incomplete));
+            return Ok(self.refuse(entered, Alert::Incomplete));
         };
         let Ok(login_id) = LoginId::parse(LoginIdType::Email, email) else {
-            return Ok(self.refuse(email, Alert::EmailInvalid));
+            return Ok(self.refuse(entered, Alert::EmailInvalid));
         };
         let credential = Credential::password(login_id, password);
         // A second tab whose first one has just signed up must not make a second user.
         if self.kind == Kind::SignUp && self.visitor == Visitor::Regular {
-            return Ok(self.refuse(email, Alert::SignedInAlready));
+            return Ok(self.refuse(entered, Alert::SignedInAlready));
         }
-        match self.decide(credential, call).await.map_err(Failure::from) {
+        match self.decide(credential, entered, call).await.map_err(Failure::from) {
             Ok(signed_in) => {
-                let cause = self.end_replaced(&signed_in, call).await;
+                let cause = self.end_replaced(&signed_in, entered, call).await;
                 Ok(answer::because(self.leave(&signed_in), cause))
             }
-            Err(Failure::Rejected(rejection)) => Ok(self.refuse(email, self.alert(rejection))),
-            Err(Failure::Later(cause)) => Ok(self.show(email, Some(Alert::TryLater), Some(cause))),
-            Err(Failure::Broken(cause)) => Ok(self.show(email, Some(Alert::Failed), Some(cause))),
+            Err(Failure::Rejected(rejection)) => Ok(self.refuse(entered, self.alert(rejection))),
+            Err(Failure::Later(cause)) => {
+                Ok(self.show(entered, Some(Alert::TryLater), Some(cause)))
+            }
+            Err(Failure::Broken(cause)) => Ok(self.show(entered, Some(Alert::Failed), Some(cause))),
         }
     }
 
-    async fn decide(&self, credential: Credential, call: &Call) -> Result<SignedIn, Error> {
+    /// Whether whoever logs in here has to leave a guest behind, and says so in the form. Whose the login
+    /// ID is plays no part: the choice would tell.
+    fn may_leave_guest(&self) -> bool {
+        self.guest_note().choice().is_some()
+    }
+
+    async fn decide(
+        &self,
+        credential: Credential,
+        entered: Entered<'_>,
+        call: &Call,
+    ) -> Result<SignedIn, Error> {
         let engine = self.http.engine();
         let open = self.request.open().ok_or(Error::Rejected(Rejection::ClientUnknown))?;
         match (self.kind, self.visitor.guest()) {
@@ -91,22 +117,33 @@ impl Visit<'_> {
                 engine.promote(guest, credential, open, call.address).await
             }
             (Kind::SignUp, None) => engine.sign_up(credential, open, call.address).await,
+            (Kind::LogIn, Some(_)) if entered.leaves_guest => {
+                engine.sign_in(credential, None, open, call.address).await
+            }
             (Kind::LogIn, guest) => engine.sign_in(credential, guest, open, call.address).await,
         }
     }
 
     /// Ends the session whose place in this browser a new one takes: nobody could end it afterwards. A
-    /// guest's is over by now, and stays to say why.
+    /// guest's is over by now, and stays to say why, unless the person has left the guest. What a flow
+    /// with tokens leaves is in the keeping of the application, which may yet fail to redeem its code.
     ///
     /// The person is signed in whether or not this succeeds; what failed is for the host to know.
-    async fn end_replaced(&self, signed_in: &SignedIn, call: &Call) -> Option<Cause> {
+    async fn end_replaced(
+        &self,
+        signed_in: &SignedIn,
+        entered: Entered<'_>,
+        call: &Call,
+    ) -> Option<Cause> {
         match signed_in.opened {
             Opened::Session { .. } => {}
             Opened::Code(_) => return None,
         }
         let token = self.http.session_token(call.headers())?;
         let ended = match self.http.caller_by_cookie(&token).await {
-            Ok(caller) if !caller.user.is_anonymous() => self.http.engine().sign_out(&token).await,
+            Ok(caller) if !caller.user.is_anonymous() || entered.leaves_guest => {
+                self.http.engine().sign_out(&token).await
+            }
             Ok(_) => Ok(false),
             Err(error) => Err(error),
         };
@@ -131,11 +168,11 @@ impl Visit<'_> {
         response
     }
 
-    fn refuse(&self, email: &str, alert: Alert) -> Response {
-        self.show(email, Some(alert), None)
+    fn refuse(&self, entered: Entered<'_>, alert: Alert) -> Response {
+        self.show(entered, Some(alert), None)
     }
 
-    fn show(&self, email: &str, alert: Option<Alert>, cause: Option<Cause>) -> Response {
+    fn show(&self, entered: Entered<'_>, alert: Option<Alert>, cause: Option<Cause>) -> Response {
         let (here, other) = match self.kind {
             Kind::SignUp => (Endpoint::SignUpPage, Endpoint::LogInPage),
             Kind::LogIn => (Endpoint::LogInPage, Endpoint::SignUpPage),
@@ -145,7 +182,8 @@ impl Visit<'_> {
             action: &address(here),
             other_page: &address(other),
             client_id: &self.request.client,
-            email,
+            email: entered.email,
+            leaves_guest: entered.leaves_guest,
             password_least: self.http.engine().policy().password.min_length,
             alert,
             guest: self.guest_note(),
@@ -173,8 +211,9 @@ impl Visit<'_> {
             ResponseType::None => false,
         };
         match (&self.visitor, on_conflict, self.kind, is_brought) {
-            (Visitor::Nobody | Visitor::Regular, _, _, _)
-            | (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, _) => GuestNote::Nothing,
+            (Visitor::Nobody | Visitor::Regular, _, _, _) => GuestNote::Nothing,
+            (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, false) => GuestNote::Leaves,
+            (Visitor::Guest(_), OnConflict::Error, Kind::LogIn, true) => GuestNote::BroughtLeaves,
             (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, false) => GuestNote::Stays,
             (Visitor::Guest(_), OnConflict::Error, Kind::SignUp, true) => GuestNote::BroughtStays,
             (Visitor::Guest(_), OnConflict::Login, Kind::LogIn, false) => GuestNote::Joins,

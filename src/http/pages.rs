@@ -42,7 +42,8 @@ impl Pages for PlainPages {
 pub enum Page<'a> {
     /// Fields `email` and `password`, to become a regular user.
     SignUp(FormPage<'a>),
-    /// Fields `email` and `password`, of a user that there is.
+    /// Fields `email` and `password`, of a user that there is; and `leave_guest=true` from whoever has made
+    /// the [choice](GuestNote::choice), where there is one.
     LogIn(FormPage<'a>),
     /// Asks whether to log out. Fields `confirm=true` and the page's own.
     SignOut(SignOutPage<'a>),
@@ -61,6 +62,8 @@ pub struct FormPage<'a> {
     pub client_id: &'a str,
     /// The e-mail address that was sent before; empty at first. It may be anything at all.
     pub email: &'a str,
+    /// Whether the [choice](GuestNote::choice) was made before.
+    pub leaves_guest: bool,
     /// The least characters that a new password has.
     pub password_least: u32,
     /// Why what was sent before was refused.
@@ -122,7 +125,7 @@ pub enum FormField {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestNote {
-    /// The person is no guest, or stays one.
+    /// The person is no guest.
     Nothing,
     /// It will be the person's, whoever has done it.
     Stays,
@@ -137,6 +140,10 @@ pub enum GuestNote {
     /// The guest was brought, and what it did will be the person's, or is joined to the account that
     /// already has what is filled in.
     BroughtMayJoin,
+    /// It stays with the guest, whom whoever logs in leaves.
+    Leaves,
+    /// The guest was brought, and what it did stays with it; whoever logs in leaves it.
+    BroughtLeaves,
 }
 
 impl GuestNote {
@@ -168,6 +175,32 @@ impl GuestNote {
                  joined to your account if you already have one with this e-mail address and \
                  password. Go on only if the guest was you.",
             ),
+            Self::Leaves => Some(
+                "You are using the application as a guest. If you log in, what was done in this \
+                 browser without an account does not come along: it stays with the guest, and nobody \
+                 can come back to that guest from here. To keep it, sign up with an e-mail address \
+                 that has no account.",
+            ),
+            Self::BroughtLeaves => Some(
+                "You came here as a guest of the application. If you log in, what that guest did does \
+                 not come along: it stays with the guest, and the application may have no way back to \
+                 it. To keep it, sign up with an e-mail address that has no account.",
+            ),
+        }
+    }
+
+    /// What somebody has to choose who is to log in and leaves a guest by that: nobody loses a guest by
+    /// the way. The form has a box for it, and sends `leave_guest=true` if it is ticked.
+    pub const fn choice(self) -> Option<&'static str> {
+        match self {
+            Self::Leaves | Self::BroughtLeaves => Some("Leave this guest and log in"),
+            Self::Nothing
+            | Self::Stays
+            | Self::Joins
+            | Self::MayJoin
+            | Self::BroughtStays
+            | Self::BroughtJoins
+            | Self::BroughtMayJoin => None,
         }
     }
 }
@@ -241,15 +274,16 @@ impl Alert {
             }
             Self::Denied => "The e-mail address or the password is wrong.",
             Self::EmailTaken => {
-                "This e-mail address cannot be used. If the account is yours, log in to it from the \
-                 application instead."
+                "This e-mail address cannot be used. If the account is yours, log in to it instead: \
+                 the log-in page says what becomes of what you did as a guest."
             }
             Self::EmailTakenLogIn => {
                 "There is already an account with this e-mail address. If it is yours, log in instead."
             }
             Self::GuestCannotJoin => {
                 "You are using the application as a guest, and that cannot be joined to an account \
-                 that you already have. You are still a guest, and nothing has changed."
+                 that you already have. You are still a guest, and nothing has changed. To log in \
+                 all the same, choose to leave the guest."
             }
             Self::GuestOver => {
                 "You have already signed up or logged in, perhaps in another tab. Go back to the \

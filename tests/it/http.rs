@@ -7,6 +7,7 @@ mod end_session;
 mod every_endpoint;
 mod failing_store;
 mod hosted_pages;
+mod leaving_a_guest;
 mod origins;
 mod promotion;
 mod resolve;

@@ -70,15 +70,27 @@ fn credential(form: &FormPage<'_>, words: &Words, rule: Option<&str>) -> String 
          <label for=\"password\">Password</label>\n\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"{password}\" \
          required{on_password}>\n\
-         {rule}\
+         {rule}{choice}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"other\">{question} <a href=\"{other_page}\">{other}</a></p>\n",
         alert = alert.unwrap_or_default(),
         note = note.unwrap_or_default(),
         rule = rule.unwrap_or_default(),
+        choice = choice(form),
         action = escape(form.action),
         email = escape(form.email),
         other_page = escape(form.other_page),
+    )
+}
+
+/// The box to tick for whoever leaves a guest; the browser does not send the form without.
+fn choice(form: &FormPage<'_>) -> String {
+    let Some(label) = form.guest.choice() else { return String::new() };
+    let checked = if form.leaves_guest { " checked" } else { "" };
+    format!(
+        "<p class=\"choice\"><input id=\"leave_guest\" name=\"leave_guest\" type=\"checkbox\" \
+         value=\"true\" required{checked}>\n<label for=\"leave_guest\">{}</label></p>\n",
+        escape(label)
     )
 }
 
@@ -155,6 +167,7 @@ mod tests {
             other_page: "/oauth2/login?flow=ab",
             client_id: "web",
             email,
+            leaves_guest: false,
             password_least: 8,
             alert: Some(Alert::EmailInvalid),
             guest: GuestNote::Joins,
