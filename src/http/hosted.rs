@@ -117,10 +117,10 @@ impl Visit<'_> {
                 engine.promote(guest, credential, open, call.address).await
             }
             (Kind::SignUp, None) => engine.sign_up(credential, open, call.address).await,
-            (Kind::LogIn, Some(_)) if entered.leaves_guest => {
-                engine.sign_in(credential, None, open, call.address).await
+            (Kind::LogIn, guest) => {
+                let guest = guest.filter(|_| !entered.leaves_guest);
+                engine.sign_in(credential, guest, open, call.address).await
             }
-            (Kind::LogIn, guest) => engine.sign_in(credential, guest, open, call.address).await,
         }
     }
 

@@ -9,6 +9,15 @@ use super::site::{Answer, Browser, ORIGIN_URL, PASSWORD, Site, code_hint, form, 
 const ADA: &str = "ada@example.com";
 const BOX: &str = "name=\"leave_guest\"";
 
+/// A guest, by a cookie, who is to log in where Ada has an account, and the address of the page.
+async fn at_the_log_in_page(site: &Site) -> (Browser<'_>, String, String) {
+    site.regular(ADA).await;
+    let mut browser = Browser::new(site);
+    let guest = browser.become_guest().await;
+    let page = browser.authorize(&[("response_type", "none")]).await;
+    (browser, guest, page)
+}
+
 /// Sends the form of the log-in page with the box as it is said.
 async fn log_in(browser: &mut Browser<'_>, page: &str, password: &str, leaves: &str) -> Answer {
     let path = page.strip_prefix(ORIGIN_URL).unwrap_or(page);
@@ -52,10 +61,7 @@ async fn a_guest_with_a_cookie_leaves_it_by_choice_and_logs_in() {
 #[tokio::test]
 async fn a_log_in_that_fails_leaves_nobody() {
     let site = Site::new();
-    site.regular(ADA).await;
-    let mut browser = Browser::new(&site);
-    let guest = browser.become_guest().await;
-    let page = browser.authorize(&[("response_type", "none")]).await;
+    let (mut browser, guest, page) = at_the_log_in_page(&site).await;
     let wrong = log_in(&mut browser, &page, "not the password", "true").await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
     assert_eq!(wrong.set_cookies(), Vec::<&str>::new());
@@ -66,10 +72,7 @@ async fn a_log_in_that_fails_leaves_nobody() {
 #[tokio::test]
 async fn a_page_elsewhere_makes_nobody_leave_a_guest() {
     let site = Site::new();
-    site.regular(ADA).await;
-    let mut browser = Browser::new(&site);
-    let guest = browser.become_guest().await;
-    let page = browser.authorize(&[("response_type", "none")]).await;
+    let (mut browser, guest, page) = at_the_log_in_page(&site).await;
     let path = page.strip_prefix(ORIGIN_URL).unwrap().to_owned();
     let fields = [("email", ADA), ("password", PASSWORD), ("leave_guest", "true")];
     let foreign = with(form(&path, &fields), "origin", "https://evil.example");
