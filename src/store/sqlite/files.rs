@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Makes the file readable by its owner only, unless it is there; SQLite gives its other files the same
@@ -56,6 +56,29 @@ pub(super) fn sync_names(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes what is in the file over itself, and syncs it. The caller sees to it that nobody else writes.
+pub(super) fn rewrite(path: &Path) -> io::Result<()> {
+    let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let mut left = file.metadata()?.len();
+    if left == 0 {
+        return Ok(());
+    }
+    let mut portion = vec![0; PORTION];
+    let mut position = 0;
+    while 0 < left {
+        let length = usize::try_from(left).map_or(PORTION, |left| left.min(PORTION));
+        file.read_exact(&mut portion[..length])?;
+        file.seek(SeekFrom::Start(position))?;
+        file.write_all(&portion[..length])?;
+        position += length as u64;
+        left -= length as u64;
+    }
+    file.sync_data()
+}
+
 /// Which files are open, so that it is noticed when others take their place.
 ///
 /// What is written to a file that has lost its name is gone with the process.
@@ -76,7 +99,7 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
     pub(super) database: PathBuf,
-    log: PathBuf,
+    pub(super) log: PathBuf,
     index: PathBuf,
 }
 
@@ -113,5 +136,7 @@ fn number(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }
 
+/// What is read and written at a time.
+const PORTION: usize = 1 << 16;
 const LOG: &str = "-wal";
 const INDEX: &str = "-shm";

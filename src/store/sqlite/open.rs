@@ -129,11 +129,25 @@ impl Database {
         // Before anything is changed, also the journal mode.
         let found = database.patiently(|| inspect(&connection))?;
         database.patiently(|| use_wal(&connection))?;
+        database.patiently(|| database.rewrite_log(&connection))?;
         if found < KNOWN_SCHEMA {
             database.patiently(|| migrate(&connection))?;
         }
         let connection = database.to_write(connection)?;
         Ok((database, connection))
+    }
+
+    /// Makes sure that the disk has the log that is read here.
+    ///
+    /// Whoever wrote it may have ended after a sync of it had failed. Then what was to be synced is in the
+    /// memory of the system and not on the disk, no later sync makes up for that, and all that is added to
+    /// such a log goes with the machine. What is written once more, the next sync sees to.
+    fn rewrite_log(&self, connection: &Connection) -> Result<(), OpenFailure> {
+        // So that nobody else writes to the log, or lets it begin anew.
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let rewritten = files::rewrite(&self.paths.log);
+        connection.execute_batch("ROLLBACK")?;
+        Ok(rewritten?)
     }
 
     /// A connection that writes. It waits for no lock by itself.

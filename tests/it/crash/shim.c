@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+enum { FILES = 1024, FDS = 1024 };
 enum deed { GO, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, HALF_THEN_FAIL };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -230,15 +231,41 @@ static int do_truncate(int fd, off_t length) {
 int ftruncate(int fd, off_t length) { return do_truncate(fd, length); }
 int ftruncate64(int fd, off64_t length) { return do_truncate(fd, length); }
 
+/*
+ * Whoever has a file open is told once, by the next sync, that a sync of it has failed, also if that was
+ * somebody else's (Linux since 4.13, errseq_t): then that sync fails too.
+ */
+static struct { uint64_t inode; unsigned errors; } files[FILES];
+static unsigned told_errors[FDS];
+
+static unsigned *errors_of(uint64_t inode) {
+  for (int file = 0; file < FILES; file++) {
+    if (files[file].inode == 0) files[file].inode = inode;
+    if (files[file].inode == inode) return &files[file].errors;
+  }
+  _exit(98);
+}
+
+static void is_opened(int fd) {
+  if (FDS <= fd) _exit(99);
+  if (0 <= fd) told_errors[fd] = *errors_of(inode_of(fd));
+}
+
+/* What a sync by `fd` comes to. Where it is only told of what failed before, what it was to sync waits for
+ * the next one, and the log needs no word of it. */
 static int do_sync(int fd, long which) {
   char path[4200];
   const char *name = name_of(fd, path, sizeof path);
   if (!name) return (int)syscall(which, fd);
   pthread_mutex_lock(&lock);
   enum deed now = judge(is_log(name) ? 'l' : 's');
-  int result = now == FAIL ? (int)failed() : (int)syscall(which, fd);
+  unsigned *errors = errors_of(inode_of(fd));
+  if (now == FAIL) ++*errors;
+  int is_failed = told_errors[fd] != *errors;
+  told_errors[fd] = *errors;
+  int result = is_failed ? (int)failed() : (int)syscall(which, fd);
   int told = errno;
-  tell(*name ? 's' : 'd', result < 0, inode_of(fd), 0, name, NULL, 0);
+  if (!is_failed || now == FAIL) tell(*name ? 's' : 'd', result < 0, inode_of(fd), 0, name, NULL, 0);
   if (now == KILL_HALF || now == KILL_AFTER) die();
   pthread_mutex_unlock(&lock);
   errno = told;
@@ -250,19 +277,28 @@ int fdatasync(int fd) { return do_sync(fd, SYS_fdatasync); }
 
 static int do_open(const char *path, int flags, mode_t mode) {
   const char *name = within(path);
-  if (!name) return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-  int is_there = !syscall(SYS_faccessat, AT_FDCWD, path, F_OK);
+  int is_directory = directory_length && !strcmp(path, directory);
+  if (!name && !is_directory) return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+  int is_there = is_directory || !syscall(SYS_faccessat, AT_FDCWD, path, F_OK);
   if (is_there && (flags & O_ACCMODE) != O_RDONLY) {
     pthread_mutex_lock(&lock);
     enum deed now = judge('o');
     pthread_mutex_unlock(&lock);
     if (now == FAIL) return (int)failed();
   }
-  if (is_there || !(flags & O_CREAT)) return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   pthread_mutex_lock(&lock);
+  if (is_there || !(flags & O_CREAT)) {
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    int told = errno;
+    is_opened(fd);
+    pthread_mutex_unlock(&lock);
+    errno = told;
+    return fd;
+  }
   enum deed now = judge('n');
   int fd = now == FAIL ? (int)failed() : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   int told = errno;
+  is_opened(fd);
   tell('c', fd < 0, fd < 0 ? 0 : inode_of(fd), 0, name, NULL, 0);
   if (now == KILL_HALF || now == KILL_AFTER) die();
   pthread_mutex_unlock(&lock);

@@ -21,6 +21,7 @@ pub(crate) struct Trouble {
 pub(crate) const CHANGES: &str = "wsln";
 pub(crate) const WRITES: &str = "w";
 pub(crate) const SYNCS: &str = "sl";
+pub(crate) const SYNCS_AND_NAMES: &str = "sln";
 /// Those of the write-ahead log.
 pub(crate) const LOG_SYNCS: &str = "l";
 pub(crate) const READS: &str = "r";
