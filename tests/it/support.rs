@@ -3,11 +3,13 @@
 mod backends;
 mod device;
 mod entropy;
+mod footprint;
 mod interleave;
 mod model;
 mod operation;
 mod probe;
 mod random;
+mod schedule;
 mod world;
 
 use std::fmt::Debug;
@@ -21,16 +23,17 @@ use guestpass::{Error, Rejection};
 pub(crate) use backends::{Place, on_every_backend, on_every_backend_with, scratch_directory};
 pub(crate) use device::Device;
 pub(crate) use entropy::Counting;
-pub(crate) use interleave::{
-    Call, Commutes, MAX_CHANGES, Schedule, abandon_after, in_every_order, in_every_order_of,
-    in_every_order_that_matters, interleave, interleave_all,
-};
+pub(crate) use footprint::Footprint;
+pub(crate) use interleave::{abandon_after, interleave, interleave_all, interleave_unless_known};
 pub(crate) use model::{Model, Shown, description};
 pub(crate) use operation::{
     Asker, Came, GAVE_UP, NAMES, Operation, Player, operation, outcome, pick,
 };
 pub(crate) use probe::{Fault, Script};
 pub(crate) use random::Random;
+pub(crate) use schedule::{
+    Commutes, Schedule, in_every_order, in_every_order_of, in_every_order_that_matters,
+};
 pub(crate) use world::{
     Held, PASSWORD, REDIRECT_URI, START, VERIFIER, World, app, code_for, cookie, email, password,
     proven, refresh,

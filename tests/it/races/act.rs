@@ -93,19 +93,8 @@ impl Act {
         Self::SweepLater,
     ];
 
-    /// Those that decide who a guest becomes, or whether it becomes anybody: three of them at once are
-    /// what a promotion can come between.
-    pub(crate) const DANGEROUS: &[Self] = &[
-        Self::Promote,
-        Self::PromoteRival,
-        Self::Merge,
-        Self::SignInByKey,
-        Self::Disable,
-        Self::Delete,
-    ];
-
-    /// The threes of them that most can come of: a guest on the way to two users at once, two guests to one
-    /// user, and somebody who comes in while the guest goes.
+    /// The threes that most can come of: a guest on the way to two users at once, two guests to one user, and
+    /// somebody who comes in while the guest goes.
     pub(crate) const MOST_DANGEROUS: [[Self; 3]; 6] = [
         [Self::Promote, Self::Promote, Self::Merge],
         [Self::Promote, Self::PromoteRival, Self::Delete],

@@ -6,7 +6,7 @@ use guestpass::rules::OnConflict;
 
 use super::{Act, Race, Stage, groups, race};
 use crate::long::repeat;
-use crate::support::{MAX_CHANGES, Place, Random, Schedule};
+use crate::support::{Place, Random, Schedule};
 
 /// Lets two or three acts race in orders that are drawn, with any number of changes from one to another,
 /// wherever operations race; says how many orders there were.
@@ -17,28 +17,23 @@ pub(crate) fn random_orders(seed: u64, until: Instant) -> u64 {
         let mut played = 0;
         for _ in 0..GROUPS_PER_STAGE {
             let size = 2 + random.below(2);
-            let among = if size == 2 { Act::ALL } else { Act::DANGEROUS };
+            let among = if size == 2 { Act::ALL } else { Act::KINDS };
             let acts: Vec<Act> = (0..size).map(|_| *random.pick(among)).collect();
             let mut race = Race::new(&stage, &acts);
             for _ in 0..ORDERS_PER_GROUP {
-                race.play(&mut Schedule::random(Random::new(random.number())));
-                played += 1;
+                let schedule = &mut Schedule::random(Random::new(random.number()));
+                played += u64::from(race.play(schedule).is_some());
             }
         }
         played
     })
 }
 
-/// Lets two acts, or three of the dangerous ones, that are drawn race in every order that changes from one
-/// to another a few times, wherever operations race; says how many orders there were.
+/// Lets two acts, or three of different kinds, that are drawn race in every order that comes to something else,
+/// wherever operations race; says how many orders there were.
 pub(crate) fn every_order(seed: u64, until: Instant) -> u64 {
-    let pairs = groups(Act::ALL, 2).into_iter().map(|pair| (pair, MAX_CHANGES));
-    let triples = groups(Act::DANGEROUS, 3).into_iter().map(|triple| (triple, MAX_CHANGES - 1));
-    let all: Vec<(Vec<Act>, usize)> = pairs.chain(triples).collect();
-    repeat(seed, until, |random| {
-        let (acts, most_changes) = random.pick(&all);
-        race(*random.pick(Place::RACED), std::slice::from_ref(acts), *most_changes)
-    })
+    let all = [groups(Act::ALL, 2), groups(Act::KINDS, 3)].concat();
+    repeat(seed, until, |random| race(*random.pick(Place::RACED), random.pick::<Vec<Act>>(&all)))
 }
 
 /// A stage grows with every scene.

@@ -6,7 +6,7 @@ use super::act::Act;
 use super::outcome::Outcome;
 use super::scene::{Answer, Scene};
 use super::stage::Stage;
-use crate::support::{Place, Schedule, interleave_all, run};
+use crate::support::{Footprint, Place, Schedule, interleave_unless_known, run};
 
 /// Some acts, at once.
 pub(crate) struct Race<'a> {
@@ -24,13 +24,21 @@ impl<'a> Race<'a> {
     /// Lets the acts come in the order of `schedule`, checks what they came to, and says so.
     ///
     /// It must be what they come to one after the other, in one of the orders. An act may also have given
-    /// up because of the others; then it has done nothing.
-    pub(crate) fn play(&mut self, schedule: &mut Schedule) -> Outcome {
+    /// up because of the others; then it has done nothing. `None` if the schedule leaves out what would
+    /// follow.
+    pub(crate) fn play(&mut self, schedule: &mut Schedule) -> Option<Outcome> {
         let scene = Scene::on(self.stage, self.acts);
         scene.world.script.step();
         let futures = self.acts.iter().enumerate();
-        let futures = futures.map(|(side, act)| Box::pin(scene.act(*act, side)) as _);
-        let answers: Vec<Answer> = interleave_all(schedule, futures);
+        let futures = futures.map(|(side, act)| {
+            (self.before_the_first_call(*act), Box::pin(scene.act(*act, side)) as _)
+        });
+        let answers: Option<Vec<Answer>> = interleave_unless_known(schedule, futures);
+        let Some(answers) = answers else {
+            // The next scene begins on the same stage.
+            scene.world.script.rest();
+            return None;
+        };
         let outcome = scene.outcome(answers.into_iter().map(Some));
 
         let gave_up = |side: &usize| outcome.answers[*side] == GAVE_UP;
@@ -46,7 +54,20 @@ impl<'a> Race<'a> {
              came to {outcome:#?}\n\
              one after the other to {serial:#?}"
         );
-        outcome
+        Some(outcome)
+    }
+
+    /// What an act has to do with before its first store call: it asks for the time, which one act moves.
+    /// That one also asks the engine of whom it has noted that earlier sessions are over, which it does
+    /// where it writes users.
+    fn before_the_first_call(&self, act: Act) -> Footprint {
+        if act == Act::SweepLater {
+            Footprint::moves_clock().and(Footprint::reads_users())
+        } else if self.acts.contains(&Act::SweepLater) {
+            Footprint::reads_clock()
+        } else {
+            Footprint::nothing()
+        }
     }
 
     /// What the acts of these sides come to, one after the other, in every order.
@@ -132,6 +153,12 @@ impl<'a> Race<'a> {
             .any(|(act, answer)| (*act, answer.as_str()) == changed);
         if is_changed {
             outcome.sessions.insert("owner's", "counts for the owner, or was swept".to_owned());
+            // Whoever comes with it after that is told so, and not that the password is another.
+            for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
+                if *act == Act::ChangePassword && answer == "session_unknown" {
+                    "denied".clone_into(answer);
+                }
+            }
         }
         // So does a session of a guest, whose fence was moved by then or not. If it was, the guest is
         // collected by a later sweep.
@@ -156,10 +183,12 @@ impl<'a> Race<'a> {
     /// Where sessions and users are kept apart, what is done to the one may be seen before the other.
     fn blur_what_is_apart(&self, outcome: &mut Outcome) {
         let all_are = |act: Act| self.acts.iter().all(|one| *one == act);
+        let changes = self.acts.iter().filter(|act| **act == Act::ChangePassword).count();
         for (act, answer) in self.acts.iter().zip(&mut outcome.answers) {
             // The caller's session does not count between the change of a password and its moving, so
             // another change in the same session is told so, instead of that the password is wrong.
-            if all_are(Act::ChangePassword) && answer == "session_superseded" {
+            let is_change = *act == Act::ChangePassword && 1 < changes;
+            if is_change && answer == "session_superseded" {
                 "denied".clone_into(answer);
             }
             // A session may be read before it is signed out, or swept, and its user after that; then what

@@ -69,6 +69,7 @@ impl Scene {
     pub(crate) fn on(stage: &Stage, acts: &[Act]) -> Self {
         let number = stage.next_scene();
         let world = Arc::clone(&stage.world);
+        world.entropy.begin(number);
         let [ada, owners_name] = ["ada", "owner"].map(|name| format!("{name}{number}"));
         let (device, new_device) = (Device::of_many(2 * number), 2 * number + 1);
         let has = |who: Touched| acts.iter().any(|act| act.touches().contains(&who));

@@ -9,7 +9,7 @@ use guestpass::model::EventCursor;
 use guestpass::rules::{ApplicationType, ClientPolicy, OnConflict};
 use guestpass::store::MAX_PORTION;
 
-use crate::support::{Place, World, run};
+use crate::support::{Place, World, cookie, password, run};
 
 /// Where scenes are played.
 ///
@@ -29,7 +29,23 @@ impl Stage {
             let one = ClientPolicy::new(ONE, ApplicationType::Native);
             policy.clients.push(ClientPolicy { max_concurrent_session: 1, ..one });
         });
-        Self { world: Arc::new(world), place, scenes: Cell::new(0), last_event: Cell::default() }
+        let stage = Self {
+            world: Arc::new(world),
+            place,
+            scenes: Cell::new(0),
+            last_event: Cell::default(),
+        };
+        stage.settle();
+        stage
+    }
+
+    /// Lets each engine see a password. Where nobody is found, whoever showed one last is read instead; so
+    /// the first scenes make the same calls as all others.
+    fn settle(&self) {
+        self.world.regular(EXTRA);
+        for engine in self.world.engines() {
+            run(engine.sign_in(password(EXTRA), None, cookie(), None)).unwrap();
+        }
     }
 
     /// The number of the next scene. What the one before has left is over by then, and swept.
@@ -58,5 +74,7 @@ impl Stage {
 
 /// The client that may have one session at a time.
 pub(super) const ONE: &str = "one";
+/// Somebody who is in no scene.
+const EXTRA: &str = "extra";
 /// Longer than any cookie session of a scene lasts.
 const BETWEEN_SCENES: Duration = Duration::from_secs(3 * 3600);

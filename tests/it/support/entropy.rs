@@ -1,12 +1,23 @@
 //! Random bytes that are the same in every run.
 
+use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
 use guestpass::model::{Entropy, EntropyError};
 
+thread_local! {
+    static SIDE: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Says which of several futures that come in turns goes on now on this thread.
+pub(super) fn draw_for(side: Option<usize>) {
+    SIDE.set(side);
+}
+
 /// Counts, and scatters the count over the bytes, so that no two draws are equal. Clones go on
-/// together.
+/// together. For each of several futures that come in turns it counts apart, so that what one draws does not
+/// depend on when the others do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counting(Arc<Mutex<State>>);
 
@@ -14,6 +25,8 @@ pub(crate) struct Counting(Arc<Mutex<State>>);
 struct State {
     /// How far it has counted.
     count: u64,
+    /// How far for each future that comes in turns with others.
+    sides: Vec<u64>,
     /// Draws since the fault was last set.
     draws: u64,
     fault: Fault,
@@ -37,6 +50,13 @@ impl Counting {
     /// Counts from `first` on: what a process draws that goes on where another has died.
     pub(crate) fn from(first: u64) -> Self {
         Self(Arc::new(Mutex::new(State { count: first, ..State::default() })))
+    }
+
+    /// Begins to count anew. What is drawn from then on differs from what was drawn before, or after another
+    /// `scene`, but is in the same order whatever the scene.
+    pub(crate) fn begin(&self, scene: u32) {
+        let mut state = self.0.lock().unwrap();
+        (state.count, state.sides) = ((u64::from(scene) + 1) << SCENE, Vec::new());
     }
 
     /// Lets `draws` more succeed, and none after them.
@@ -80,6 +100,22 @@ impl Counting {
     }
 }
 
+impl State {
+    /// Counts on for whoever draws.
+    fn next(&mut self) -> u64 {
+        let Some(side) = SIDE.get() else {
+            self.count += 1;
+            return self.count - 1;
+        };
+        if self.sides.len() <= side {
+            self.sides.resize(side + 1, 0);
+        }
+        self.sides[side] += 1;
+        let scene = self.count >> SCENE << SCENE;
+        scene + ((side as u64 + 1) << SIDES) + self.sides[side] - 1
+    }
+}
+
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let mut state = self.0.lock().unwrap();
@@ -101,8 +137,8 @@ impl Entropy for Counting {
             | Fault::Again { .. } => {}
         }
         for chunk in bytes.chunks_mut(8) {
-            let word = scatter(state.count).to_be_bytes();
-            state.count += 1;
+            let count = state.next();
+            let word = (scatter(count % (1 << SCENE)) ^ count >> SCENE).to_be_bytes();
             chunk.copy_from_slice(&word[..chunk.len()]);
         }
         match state.fault {
@@ -116,6 +152,11 @@ impl Entropy for Counting {
         Ok(())
     }
 }
+
+/// Where in a count the scene begins. It goes to the last bits of what is drawn, so it decides no order.
+const SCENE: u32 = 32;
+/// Where in a count the side begins.
+const SIDES: u32 = 28;
 
 /// The finaliser of `SplitMix64`: one to one, and far apart for neighbours.
 pub(super) fn scatter(count: u64) -> u64 {

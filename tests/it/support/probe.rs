@@ -15,8 +15,9 @@ use guestpass::store::{
     SessionUse, StoreError, UserStore,
 };
 
+use super::Footprint;
 use super::entropy::scatter;
-use super::interleave::{Call, give_way};
+use super::interleave::give_way;
 
 /// What the calls of a store meet with. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -140,12 +141,13 @@ impl Script {
 
     async fn around<T, E: From<StoreError>>(
         &self,
-        kind: Call,
+        footprint: Footprint,
         call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
         let Met { gives_way, yields, fault } = self.next();
         if gives_way {
-            give_way(kind).await;
+            // What follows the call may ask for the time.
+            give_way(footprint.and(Footprint::reads_clock())).await;
         }
         for _ in 0..yields {
             std::thread::yield_now();
@@ -183,11 +185,16 @@ impl<T> Probe<T> {
 #[async_trait]
 impl<T: Backend + UserStore + SessionStore> Backend for Probe<T> {
     async fn land(&self, landing: &Landing) -> Result<(), LandError> {
-        self.script.around(Call::Writes, self.inner.land(landing)).await
+        self.script.around(Footprint::of_landing(landing), self.inner.land(landing)).await
     }
 
     async fn resolve(&self, digest: &TokenDigest) -> Result<Option<(Session, User)>, StoreError> {
-        self.script.around(Call::Reads, self.inner.resolve(digest)).await
+        self.script
+            .around(
+                Footprint::reads_session(digest).and(Footprint::reads_users()),
+                self.inner.resolve(digest),
+            )
+            .await
     }
 
     async fn record_use(&self, used: &SessionUse) -> Result<(), StoreError> {
@@ -196,7 +203,7 @@ impl<T: Backend + UserStore + SessionStore> Backend for Probe<T> {
             // A use is there at the latest when a later write is; tests need not wait for it.
             self.inner.remove(&TokenDigest::from_bytes([u8::MAX; 32])).await.map(drop)
         };
-        self.script.around(Call::Writes, record).await
+        self.script.around(Footprint::of_use(used), record).await
     }
 
     fn atomicity(&self) -> Atomicity {
@@ -215,23 +222,23 @@ impl<T: Backend + UserStore + SessionStore> Backend for Probe<T> {
 #[async_trait]
 impl<T: UserStore> UserStore for Probe<T> {
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.script.around(Call::Reads, self.inner.user(id)).await
+        self.script.around(Footprint::reads_users(), self.inner.user(id)).await
     }
 
     async fn load(&self, by: Lookup<'_>) -> Result<Option<Account>, StoreError> {
-        self.script.around(Call::Reads, self.inner.load(by)).await
+        self.script.around(Footprint::reads_users(), self.inner.load(by)).await
     }
 
     async fn key(&self, name: KeyName<'_>) -> Result<Option<KeyRecord>, StoreError> {
-        self.script.around(Call::Reads, self.inner.key(name)).await
+        self.script.around(Footprint::reads_users(), self.inner.key(name)).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<(), CommitError> {
-        self.script.around(Call::Writes, self.inner.commit(commit)).await
+        self.script.around(Footprint::writes_users(), self.inner.commit(commit)).await
     }
 
     async fn ended(&self, before: Timestamp, limit: u32) -> Result<Vec<UserId>, StoreError> {
-        self.script.around(Call::Reads, self.inner.ended(before, limit)).await
+        self.script.around(Footprint::reads_users(), self.inner.ended(before, limit)).await
     }
 
     async fn events(
@@ -239,26 +246,30 @@ impl<T: UserStore> UserStore for Probe<T> {
         after: EventCursor,
         limit: u32,
     ) -> Result<Vec<(EventCursor, Event)>, StoreError> {
-        self.script.around(Call::Reads, self.inner.events(after, limit)).await
+        self.script.around(Footprint::reads_users(), self.inner.events(after, limit)).await
     }
 
     async fn forget_events(&self, through: EventCursor, limit: u32) -> Result<u32, StoreError> {
-        self.script.around(Call::Writes, self.inner.forget_events(through, limit)).await
+        self.script
+            .around(Footprint::writes_users(), self.inner.forget_events(through, limit))
+            .await
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        self.script.around(Call::Reads, UserStore::is_empty(&self.inner)).await
+        self.script.around(Footprint::reads_users(), UserStore::is_empty(&self.inner)).await
     }
 }
 
 #[async_trait]
 impl<T: SessionStore> SessionStore for Probe<T> {
     async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        self.script.around(Call::Writes, self.inner.insert(session)).await
+        self.script
+            .around(Footprint::writes_session(&session.digest), self.inner.insert(session))
+            .await
     }
 
     async fn session(&self, digest: &TokenDigest) -> Result<Option<Session>, StoreError> {
-        self.script.around(Call::Reads, self.inner.session(digest)).await
+        self.script.around(Footprint::reads_session(digest), self.inner.session(digest)).await
     }
 
     async fn record_access(
@@ -268,16 +279,19 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         ends_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.script
-            .around(Call::Writes, self.inner.record_access(digest, accessed_at, ends_at))
+            .around(
+                Footprint::writes_session(digest),
+                self.inner.record_access(digest, accessed_at, ends_at),
+            )
             .await
     }
 
     async fn remove(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        self.script.around(Call::Writes, self.inner.remove(digest)).await
+        self.script.around(Footprint::writes_session(digest), self.inner.remove(digest)).await
     }
 
     async fn remove_by_id(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.script.around(Call::Writes, self.inner.remove_by_id(user, id)).await
+        self.script.around(Footprint::writes_sessions(), self.inner.remove_by_id(user, id)).await
     }
 
     async fn of_user(
@@ -288,11 +302,21 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        self.script.around(Call::Reads, self.inner.of_user(user, epoch, kind, after, limit)).await
+        self.script
+            .around(
+                Footprint::reads_sessions(),
+                self.inner.of_user(user, epoch, kind, after, limit),
+            )
+            .await
     }
 
     async fn rotate(&self, old: &TokenDigest, new: &Session) -> Result<bool, StoreError> {
-        self.script.around(Call::Writes, self.inner.rotate(old, new)).await
+        self.script
+            .around(
+                Footprint::writes_session(old).and(Footprint::writes_session(&new.digest)),
+                self.inner.rotate(old, new),
+            )
+            .await
     }
 
     async fn shorten(
@@ -302,15 +326,17 @@ impl<T: SessionStore> SessionStore for Probe<T> {
         until: Timestamp,
         limit: u32,
     ) -> Result<u32, StoreError> {
-        self.script.around(Call::Writes, self.inner.shorten(user, epoch, until, limit)).await
+        self.script
+            .around(Footprint::shortens(), self.inner.shorten(user, epoch, until, limit))
+            .await
     }
 
     async fn spend(&self, nonce: &Nonce, until: Timestamp) -> Result<bool, StoreError> {
-        self.script.around(Call::Writes, self.inner.spend(nonce, until)).await
+        self.script.around(Footprint::spends(nonce), self.inner.spend(nonce, until)).await
     }
 
     async fn sweep(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
-        self.script.around(Call::Writes, self.inner.sweep(before, limit)).await
+        self.script.around(Footprint::sweeps(), self.inner.sweep(before, limit)).await
     }
 
     fn remembers_spent(&self) -> Memory {
