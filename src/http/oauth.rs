@@ -175,6 +175,11 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "unauthorized_client", description)
     }
 
+    pub(super) const fn foreign_page() -> Self {
+        let description = "this page has no redirect URI of the client";
+        Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+    }
+
     pub(super) const fn mismatch() -> Self {
         Self::invalid_request("the token was issued to another client")
     }

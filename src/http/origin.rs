@@ -9,13 +9,16 @@ use http::header::{
 };
 use url::Url;
 
-use crate::rules::Policy;
+use crate::model::ClientId;
+use crate::rules::{ClientPolicy, Policy};
 
 /// Our own origin and the others that the policy names.
 #[derive(Debug)]
 pub(super) struct Origins {
     own: String,
     allowed: BTreeSet<String>,
+    /// Clients, each with an origin of one of its redirect URIs.
+    of_clients: BTreeSet<(String, String)>,
 }
 
 /// Who may read the answers of an endpoint from a script.
@@ -48,10 +51,16 @@ impl Origins {
         let own = own.unwrap_or_else(|| policy.public_origin.as_str().to_owned());
         // What a client may not do for people, a page of it may not do with their cookies.
         let acting = policy.clients.iter().filter(|client| client.is_first_party_public());
-        let redirects = acting.flat_map(|client| &client.redirect_uris);
-        let named = policy.http.allowed_origins.iter().chain(redirects);
-        let allowed = named.filter_map(|uri| normal(uri)).chain([own.clone()]).collect();
-        Self { own, allowed }
+        let of_client = |client: &ClientPolicy| {
+            let id = client.client_id.clone();
+            let origins = client.redirect_uris.iter().filter_map(|uri| normal(uri));
+            origins.map(|origin| (id.clone(), origin)).collect::<Vec<_>>()
+        };
+        let of_clients: BTreeSet<_> = acting.flat_map(of_client).collect();
+        let listed = policy.http.allowed_origins.iter().filter_map(|uri| normal(uri));
+        let redirects = of_clients.iter().map(|(_, origin)| origin.clone());
+        let allowed = listed.chain(redirects).chain([own.clone()]).collect();
+        Self { own, allowed, of_clients }
     }
 
     /// Where the request was made, as far as its headers tell.
@@ -70,6 +79,20 @@ impl Origins {
                 Some(b"none") | None => Sender::Unknown,
                 Some(_) => Sender::Foreign,
             },
+        }
+    }
+
+    /// Whether the request was made on our own origin or on a page of the client, which is where it has a
+    /// redirect URI, as far as the headers tell.
+    pub(super) fn is_of_client(&self, headers: &HeaderMap, client: &ClientId) -> bool {
+        match (self.sender(headers), headers.get(ORIGIN)) {
+            (Sender::Own | Sender::Unknown, _) => true,
+            (Sender::Listed, Some(origin)) => {
+                let is =
+                    |text: &str, of: &(String, String)| of.0 == client.as_str() && of.1 == text;
+                origin.to_str().is_ok_and(|text| self.of_clients.iter().any(|of| is(text, of)))
+            }
+            (Sender::Listed, None) | (Sender::Foreign, _) => false,
         }
     }
 

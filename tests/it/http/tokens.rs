@@ -6,8 +6,8 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::site::{
-    Browser, PASSWORD, REDIRECT_URI, Site, Tokens, VERIFIER, authorization, form, get, parameter,
-    sub_of, with, with_bearer,
+    Browser, ORIGIN_URL, PASSWORD, REDIRECT_URI, Site, Tokens, VERIFIER, authorization, form, get,
+    parameter, sub_of, with, with_bearer,
 };
 
 /// A code for a new regular user.
@@ -172,6 +172,39 @@ async fn an_id_token_is_renewed_by_access_token_and_by_cookie() {
     let request = with_bearer(form("/oauth2/token", &other), &guest.access);
     assert_eq!(site.ask(request).await.error().1, "invalid_request");
     assert_eq!(site.post_form("/oauth2/token", &fields).await.error().0, StatusCode::UNAUTHORIZED);
+}
+
+/// The cookie comes along by itself: a page that the operator lets read answers, and that belongs to no client
+/// or to another one, got what proves to the backend of this one who somebody is.
+#[tokio::test]
+async fn by_cookie_only_a_page_of_the_client_gets_its_id_token() {
+    const GRANT: &str = "urn:authgear:params:oauth:grant-type:id-token";
+    let app = "https://app.example.com";
+    let site = Site::with(|policy| {
+        policy.http.allowed_origins.push("https://blog.example.com".to_owned());
+        let uris = ["https://app.example.com/after".to_owned()];
+        policy.clients[0].redirect_uris.extend(uris);
+    });
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    for (client, origin, status) in [
+        ("web", Some(app), StatusCode::OK),
+        ("web", Some(ORIGIN_URL), StatusCode::OK),
+        ("web", None, StatusCode::OK),
+        ("native", Some(ORIGIN_URL), StatusCode::OK),
+        ("native", Some(app), StatusCode::FORBIDDEN),
+        ("native", Some("https://blog.example.com"), StatusCode::FORBIDDEN),
+        ("web", Some("https://blog.example.com"), StatusCode::FORBIDDEN),
+    ] {
+        let request = form("/oauth2/token", &[("grant_type", GRANT), ("client_id", client)]);
+        let request = match origin {
+            Some(origin) => with(request, "origin", origin),
+            None => request,
+        };
+        let answer = browser.ask(request).await;
+        assert_eq!(answer.status, status, "{client} at {origin:?}: {}", answer.body);
+        assert_eq!(answer.json()["id_token"].is_string(), status.is_success());
+    }
 }
 
 #[tokio::test]
