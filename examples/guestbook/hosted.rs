@@ -107,9 +107,15 @@ fn sign_out(form: &SignOutPage<'_>) -> Page {
             |value| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", Text(value));
         value.map(input).unwrap_or_default()
     };
+    let question = if form.loses_guest {
+        "Leave this guest behind? What you wrote stays on the wall, but nothing can let you back in as this \
+         guest."
+    } else {
+        "Do you want to log out?"
+    };
     Page::new("Log out").raw(&format!(
         "<form class=\"card narrow\" method=\"post\" action=\"{action}\">
-<p>Do you want to log out? A guest who does has no way back.</p>
+<p>{question}</p>
 <input type=\"hidden\" name=\"confirm\" value=\"true\">
 {uri}{state}<div class=\"controls\"><button>Log out</button>
 <a class=\"button quiet\" href=\"/\">Stay</a></div>

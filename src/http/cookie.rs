@@ -71,6 +71,11 @@ impl Cookies {
         self.find(headers, SESSION)
     }
 
+    /// The values of all session cookies.
+    pub(super) fn sessions<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+        self.values(headers, SESSION)
+    }
+
     /// Whether the browser says that it came here from our own site.
     pub(super) fn is_same_site(&self, headers: &HeaderMap) -> bool {
         self.find(headers, SAME_SITE_STRICT) == Found::One("true")
@@ -89,10 +94,13 @@ impl Cookies {
         pairs(headers).filter_map(named).collect()
     }
 
+    fn values<'a>(&self, headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+        let is_named = move |other: &str| other.strip_prefix(self.prefix.as_str()) == Some(name);
+        pairs(headers).filter(move |(other, _)| is_named(other)).map(|(_, value)| value)
+    }
+
     fn find<'a>(&self, headers: &'a HeaderMap, name: &str) -> Found<'a> {
-        let mut values = pairs(headers)
-            .filter(|(other, _)| other.strip_prefix(self.prefix.as_str()) == Some(name))
-            .map(|(_, value)| value);
+        let mut values = self.values(headers, name);
         match (values.next(), values.next()) {
             (None, _) => Found::Nothing,
             (Some(value), None) => Found::One(value),

@@ -5,7 +5,6 @@ use http::header::{HeaderMap, HeaderName, SET_COOKIE};
 use super::Http;
 use super::answer::{self, Failure, Response};
 use super::call::Call;
-use super::cookie::Found;
 use super::fields::Fields;
 use super::limits::MAX_STATE_BYTES;
 use super::pages::{Page, Problem, SignOutPage};
@@ -22,37 +21,54 @@ pub(super) async fn end_session(http: &Http, call: &Call) -> Response {
 async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     let fields = call.fields().map_err(|error| Problem::InvalidRequest(error.message()))?;
     let target = target(http, &fields);
-    let token = match http.site().cookies.session(call.headers()) {
-        Found::One(text) => SessionToken::parse(text),
-        Found::Nothing | Found::Several => None,
-    };
+    // Of several, somebody on a neighbouring host has set all but one: whoever logs out means each.
+    let sessions = http.site().cookies.sessions(call.headers());
+    let tokens = sessions.filter_map(SessionToken::parse).take(MAX_SESSIONS);
+    let tokens: Vec<SessionToken> = tokens.collect();
     // No cookie is taken away that was not sent: a form elsewhere makes a browser come here without it.
-    let Some(token) = token else { return Ok(answer::see_other(&target)) };
-    let user = match http.caller_by_cookie(&token).await.map_err(Failure::from) {
-        Ok(caller) => Some(caller.user.id),
-        // A disabled guest has nothing but its session for the day it is enabled again.
-        Err(Failure::Rejected(Rejection::Disabled)) => None,
-        Err(Failure::Rejected(_)) => return Ok(leave(http, &target)),
-        Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
-            return Err(Problem::of(failure, Problem::FlowOver));
+    if tokens.is_empty() {
+        return Ok(answer::see_other(&target));
+    }
+    let mut live = Vec::new();
+    for token in &tokens {
+        match http.caller_by_cookie(token).await.map_err(Failure::from) {
+            Ok(caller) => live.push((token, Some(caller.user))),
+            // Who it is cannot be told of somebody who is locked out for now.
+            Err(Failure::Rejected(Rejection::Disabled)) => live.push((token, None)),
+            Err(Failure::Rejected(_)) => {}
+            Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
+                return Err(Problem::of(failure, Problem::FlowOver));
+            }
         }
-    };
+    }
     let is_confirmed = call.is_post() && fields.get("confirm") == Some("true");
     if is_confirmed {
         http.refuse_foreign_form(call)?;
     }
     let hinted = fields.get("id_token_hint").and_then(|hint| named_by(http, hint));
+    let is_hinted = live
+        .iter()
+        .any(|(_, user)| user.as_ref().is_some_and(|user| hinted.as_ref() == Some(&user.id)));
+    // Whoever has nothing but this session is over without it. A disabled guest needs it for the day it is
+    // enabled again.
+    let loses_guest =
+        live.iter().any(|(_, user)| user.as_ref().is_none_or(|user| user.ends_at.is_some()));
     // Elsewhere a page can make a browser come here, but cannot know the ID token, and the strict
-    // cookie stays behind.
-    let is_own_wish =
-        (user.is_some() && hinted == user) || http.site().cookies.is_same_site(call.headers());
-    if is_confirmed || is_own_wish && is_visit(call.headers()) {
-        let signed_out = http.engine().sign_out(&token).await;
-        signed_out.map_err(|error| Problem::of(error.into(), Problem::FlowOver))?;
+    // cookie stays behind. Anybody may write a link on a page of this site.
+    let is_own_wish = is_hinted
+        || !loses_guest
+            && http.site().cookies.is_same_site(call.headers())
+            && !(call.is_post() && http.refuse_foreign_sender(call).is_err());
+    if live.is_empty() || is_confirmed || is_own_wish && is_visit(call.headers()) {
+        for (token, _) in live {
+            let signed_out = http.engine().sign_out(token).await;
+            signed_out.map_err(|error| Problem::of(error.into(), Problem::FlowOver))?;
+        }
         return Ok(leave(http, &target));
     }
     let page = Page::SignOut(SignOutPage {
         action: Endpoint::EndSession.path(),
+        loses_guest,
         post_logout_redirect_uri: fields.get("post_logout_redirect_uri"),
         state: fields.get("state"),
     });
@@ -98,6 +114,8 @@ fn leave(http: &Http, target: &str) -> Response {
     response
 }
 
+/// Session cookies of one browser that are ended; so many there are not, unless somebody plants them.
+const MAX_SESSIONS: usize = 8;
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Sent only with what is loaded ahead of time, as is the other one by older browsers.

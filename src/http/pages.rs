@@ -210,6 +210,9 @@ impl GuestNote {
 pub struct SignOutPage<'a> {
     /// Where the form is sent to.
     pub action: &'a str,
+    /// Whether the person is a guest who has no way back, so that all that they have done is lost to them.
+    /// It may be so, too, where who it is cannot be told.
+    pub loses_guest: bool,
     /// Where the browser goes afterwards; sent as `post_logout_redirect_uri` if there is one.
     pub post_logout_redirect_uri: Option<&'a str>,
     /// What the browser takes there; sent as `state` if there is one.

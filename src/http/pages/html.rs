@@ -117,8 +117,13 @@ fn sign_out(form: &SignOutPage<'_>) -> String {
         });
         input.unwrap_or_default()
     };
+    let warning = if form.loses_guest {
+        "<p class=\"note\">You have no account here yet. Nothing can let you in again as this guest.</p>\n"
+    } else {
+        ""
+    };
     format!(
-        "<p>Do you want to log out?</p>\n<form method=\"post\" action=\"{action}\">\n\
+        "<p>Do you want to log out?</p>\n{warning}<form method=\"post\" action=\"{action}\">\n\
          <input type=\"hidden\" name=\"confirm\" value=\"true\">\n{uri}{state}\
          <button type=\"submit\">Log out</button>\n</form>\n",
         action = escape(form.action),
@@ -184,6 +189,7 @@ mod tests {
         ));
         let sign_out = SignOutPage {
             action: "/",
+            loses_guest: false,
             post_logout_redirect_uri: Some(hostile),
             state: Some(hostile),
         };

@@ -16,19 +16,75 @@ async fn id_token(browser: &mut Browser<'_>) -> String {
     answer.json()["id_token"].as_str().unwrap().to_owned()
 }
 
+/// Somebody who has signed up, and is not lost by logging out.
+async fn become_regular(browser: &mut Browser<'_>) {
+    let page = browser.authorize(&[("response_type", "none"), ("x_page", "signup")]).await;
+    let answer = browser.submit(&page, "ada@example.com", "correct horse battery").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+}
+
 const BACK: (&str, &str) = ("post_logout_redirect_uri", LOGGED_OUT_URI);
 
 #[tokio::test]
 async fn from_our_own_site_a_browser_is_logged_out_at_once() {
     let site = Site::new();
     let mut browser = Browser::new(&site);
-    browser.become_guest().await;
+    become_regular(&mut browser).await;
     let session = browser.cookies["session"].clone();
     let answer = browser.get(&target(&[BACK, ("state", "a b")])).await;
     assert_eq!(answer.location(), format!("{LOGGED_OUT_URI}?state=a+b"));
     assert!(browser.cookies.is_empty());
     browser.cookies.insert("session".to_owned(), session);
     assert_eq!(browser.userinfo().await.error().1, "invalid_grant");
+}
+
+/// A link that somebody wrote on a page of the site, or a form on a neighbouring host, was enough, and with
+/// the session a guest lost all that it had.
+#[tokio::test]
+async fn a_guest_who_has_no_way_back_is_asked_also_on_our_own_site() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    let page = browser.get(&target(&[BACK])).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Nothing can let you in again"), "{}", page.body);
+    let unconfirmed = with(form("/oauth2/end_session", &[BACK]), "origin", ORIGIN_URL);
+    assert_eq!(browser.ask(unconfirmed).await.status, StatusCode::OK, "asked");
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+    let confirmed = form("/oauth2/end_session", &[("confirm", "true"), BACK]);
+    let answer = browser.ask(with(confirmed, "origin", ORIGIN_URL)).await;
+    assert_eq!(answer.location(), LOGGED_OUT_URI);
+    assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_form_on_a_neighbouring_host_logs_nobody_out_unasked() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    become_regular(&mut browser).await;
+    let request = with(form("/oauth2/end_session", &[BACK]), "origin", "https://evil.example");
+    let page = browser.ask(request).await;
+    assert_eq!(page.status, StatusCode::OK, "asked");
+    assert!(!page.body.contains("Nothing can let you in again"), "a user has a way back");
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+}
+
+/// Beside a cookie that a neighbouring host had planted, the person was told to be logged out, and was not.
+#[tokio::test]
+async fn beside_a_planted_cookie_every_session_is_ended() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    become_regular(&mut browser).await;
+    let session = browser.cookies["session"].clone();
+    let planted = "A".repeat(43);
+    for first in [true, false] {
+        let both = if first { [&planted, &session] } else { [&session, &planted] };
+        let cookies = format!("session={}; same_site_strict=true; session={}", both[0], both[1]);
+        let answer = site.ask(with(get(&target(&[BACK])), "cookie", &cookies)).await;
+        assert_eq!(answer.location(), LOGGED_OUT_URI);
+        assert_eq!(answer.set_cookies().len(), 2);
+        assert_eq!(browser.userinfo().await.status, StatusCode::UNAUTHORIZED, "{first}");
+    }
 }
 
 #[tokio::test]
@@ -139,7 +195,7 @@ async fn nobody_is_logged_out_but_by_going_there() {
     const DOCUMENT: (&str, &str) = ("sec-fetch-dest", "document");
     let site = Site::new();
     let mut browser = Browser::new(&site);
-    browser.become_guest().await;
+    become_regular(&mut browser).await;
     let own = id_token(&mut browser).await;
     let no_visits: [&[(&'static str, &str)]; 8] = [
         &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
