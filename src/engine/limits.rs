@@ -64,6 +64,14 @@ impl Limits {
         }
     }
 
+    /// Fills the buckets of a login ID, from whatever address it was tried: whoever has proven to have it starts
+    /// anew.
+    pub(super) fn forget_failures(&self, keyring: &Keyring, identity: &IdentityKey) {
+        let keys = PasswordKeys::of_identity(keyring, identity, None);
+        self.passwords.forget(|key| *key == keys.user);
+        self.passwords_per_address.forget(|key| key[..HALF] == keys.user[..HALF]);
+    }
+
     fn password_buckets(&self, keys: &PasswordKeys) -> impl Iterator<Item = (&Buckets, Key)> {
         let by_address = keys.address.map(|address| (&self.passwords_by_address, address));
         let per_address = keys.both.map(|both| (&self.passwords_per_address, both));
@@ -84,6 +92,7 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct PasswordKeys {
     user: Key,
+    /// Begins as `user` does, so that all of one login ID are found.
     both: Option<Key>,
     address: Option<Key>,
 }
@@ -103,16 +112,20 @@ impl PasswordKeys {
             IdentityKey::OAuth { issuer, subject } => format!("oauth {issuer} {subject}"),
         };
         let address = address.map(prefix);
+        let user = keyring.lookup_hash("password failures by login ID", name.as_bytes());
         let both = address.map(|address| {
             let bytes = [name.as_bytes(), &address].concat();
-            keyring.lookup_hash("password failures by login ID and address", &bytes)
+            let mut both = keyring.lookup_hash("password failures by login ID and address", &bytes);
+            both[..HALF].copy_from_slice(&user[..HALF]);
+            both
         });
-        let user = keyring.lookup_hash("password failures by login ID", name.as_bytes());
         Self { user, both, address }
     }
 }
 
 type Key = [u8; 16];
+/// Bytes of a key that tell the login ID, where others tell the address.
+const HALF: usize = 8;
 
 /// Token buckets of one kind.
 ///
@@ -178,6 +191,11 @@ impl Buckets {
                 levels.remove(&key);
             }
         }
+    }
+
+    /// Fills the buckets of these keys.
+    fn forget(&self, is_meant: impl Fn(&Key) -> bool) {
+        self.lock().retain(|key, _| !is_meant(key));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Level>> {

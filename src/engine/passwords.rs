@@ -119,6 +119,9 @@ impl Engine {
             match self.land(&mut landing).await? {
                 Landed::Whole => {
                     self.supersede(account.user.id, account.user.epoch);
+                    for identity in &account.identities {
+                        self.0.limits.forget_failures(&self.0.keyring, &identity.key());
+                    }
                     return Ok(account.user.id);
                 }
                 Landed::Stale | Landed::Held => {}

@@ -60,8 +60,9 @@ pub struct PasswordLimits {
     /// By address, whoever is tried; IPv6 by its first 64 bits. 60 a minute if not given.
     #[serde(deserialize_with = "Bucket::or::<_, 60, 60>")]
     pub per_ip: Bucket,
-    /// By login ID and address. 10 a minute if not given.
-    #[serde(deserialize_with = "Bucket::or::<_, 60, 10>")]
+    /// By login ID and address. 10 an hour if not given: a tenth of what the login ID has, so that one
+    /// address does not use up what its owner has.
+    #[serde(deserialize_with = "Bucket::or::<_, 3600, 10>")]
     pub per_login_id_per_ip: Bucket,
     /// By login ID, whoever tries. 100 an hour if not given.
     #[serde(deserialize_with = "Bucket::or::<_, 3600, 100>")]
@@ -72,7 +73,7 @@ impl Default for PasswordLimits {
     fn default() -> Self {
         Self {
             per_ip: Bucket::new(60, 60),
-            per_login_id_per_ip: Bucket::new(10, 60),
+            per_login_id_per_ip: Bucket::new(10, 3600),
             per_login_id: Bucket::new(100, 3600),
         }
     }

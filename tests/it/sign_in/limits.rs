@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use guestpass::credential::Action;
+use guestpass::model::ProvenIdentity;
 use guestpass::rules::Bucket;
 use guestpass::{Credential, Policy, Rejection};
 
 use crate::support::{
-    Device, Fault, PASSWORD, World, cookie, email, on_every_backend_with, password, refused, run,
-    seconds,
+    Device, Fault, PASSWORD, Place, World, cookie, email, on_every_backend_with, password, refused,
+    run, seconds,
 };
 
 fn three_sign_ups(policy: &mut Policy) {
@@ -102,6 +103,48 @@ fn a_known_device_signs_in_however_often() {
     });
 }
 
+/// One address used up the tries of a login ID within minutes, and then took each one that came back, so that
+/// the owner was let in by nobody for as long as somebody liked.
+#[test]
+fn one_address_cannot_keep_the_owner_from_signing_in() {
+    let world = World::new(Place::Memory);
+    world.regular("ada");
+    let mut shut_out = 0;
+    for tick in 0..ONE_DAY / 30 {
+        world.advance(seconds(30));
+        // As many at first as empty every bucket, and then each one that comes back.
+        for _ in 0..if tick < 20 { 10 } else { 1 } {
+            fail(&world, 1);
+        }
+        if tick % 20 == 7 {
+            let owner =
+                run(world.engine.sign_in(password("ada"), None, cookie(), Some(address(2))));
+            shut_out += u32::from(owner.is_err());
+        }
+    }
+    assert_eq!(shut_out, 0);
+}
+
+#[test]
+fn who_sets_a_new_password_by_proof_is_not_kept_waiting_by_what_failed_before() {
+    on_every_backend_with(three_failures, |world| {
+        world.regular("ada");
+        world.regular("eve");
+        // From the owner's address, too.
+        while [1, 2].map(|last| fail(&world, last)) != [Rejection::LimitReached; 2] {}
+        let other = |last| {
+            let wrong = Credential::password(email("eve"), "another password");
+            refused(run(world.engine.sign_in(wrong, None, cookie(), Some(address(last)))))
+        };
+        while other(3) != Rejection::LimitReached {}
+        let ada = ProvenIdentity::login_id(email("ada"));
+        run(world.engine.set_password(ada, "a set password")).unwrap();
+        let credential = Credential::password(email("ada"), "a set password");
+        run(world.engine.sign_in(credential, None, cookie(), Some(address(1)))).unwrap();
+        assert_eq!(other(3), Rejection::LimitReached, "whose password was not set waits on");
+    });
+}
+
 #[test]
 fn failed_passwords_are_limited_per_login_id_and_address() {
     on_every_backend_with(three_failures, |world| {
@@ -185,3 +228,6 @@ fn a_limit_that_is_off_limits_nothing() {
         }
     });
 }
+
+/// In seconds.
+const ONE_DAY: u32 = 24 * 3600;
