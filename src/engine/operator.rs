@@ -7,7 +7,8 @@ use crate::store::MAX_PORTION;
 
 impl Engine {
     /// Locks a user out. A regular user's sessions end; a guest, who may have no other way back, keeps
-    /// its own for the day it is enabled.
+    /// its own for the day it is enabled, if that comes before they end unused. A guest without a device key
+    /// is collected after that, as any who does not come back.
     ///
     /// # Errors
     ///

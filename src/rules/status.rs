@@ -18,7 +18,7 @@ pub(crate) enum Decision {
 /// Decides to lock a user out.
 ///
 /// A regular user's sessions end. A guest, who may have no other way back, keeps its own for the day
-/// it is enabled.
+/// it is enabled. Its fence stays where it is: beyond that no session would be left to come back by.
 ///
 /// # Errors
 ///

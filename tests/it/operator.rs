@@ -3,7 +3,7 @@
 use guestpass::Rejection;
 use guestpass::model::{EventCursor, EventKind, Standing, UserId};
 
-use crate::support::{Device, World, on_every_backend, password, refused, run};
+use crate::support::{Device, World, days, on_every_backend, password, refused, run};
 
 #[test]
 fn disabling_a_regular_user_ends_its_sessions_for_good() {
@@ -26,6 +26,24 @@ fn a_disabled_guest_keeps_its_sessions_for_the_day_it_is_enabled() {
             run(world.engine.enable(guest.user)).unwrap();
             assert_eq!(world.ended(&guest), None);
         }
+    });
+}
+
+#[test]
+fn a_disabled_guest_is_kept_for_as_long_as_its_session_would_last_unused() {
+    on_every_backend(|world| {
+        let [early, late] = [world.guest(), world.guest()];
+        for guest in [&early, &late] {
+            run(world.engine.disable(guest.user)).unwrap();
+        }
+        world.advance(days(29));
+        run(world.engine.sweep(100)).unwrap();
+        run(world.engine.enable(early.user)).unwrap();
+        assert_eq!(world.ended(&early), None);
+        world.advance(days(4));
+        run(world.engine.sweep(100)).unwrap();
+        assert_eq!(world.user(late.user).standing, Standing::Collected);
+        assert_eq!(refused(run(world.engine.enable(late.user))), Rejection::UserUnknown);
     });
 }
 
