@@ -50,7 +50,11 @@ pub fn sign(claims: &impl Serialize, typ: &str, keyring: &Keyring) -> Result<Str
 /// The public keys under which our JWTs verify at `now`, the one in use first: a JWK Set (RFC 7517
 /// section 5). The retired ones are in it as long as they count: what a stolen key signs must not
 /// verify elsewhere either.
+///
+/// Another process that shares the file may have put a key in use since: the file is read again first, on the
+/// calling thread, at most once in [`REREAD_INTERVAL`](crate::credential::REREAD_INTERVAL).
 pub fn jwks(keyring: &Keyring, now: Timestamp) -> Value {
+    keyring.reread(now);
     let keys = keyring.read();
     let retired =
         keys.id_token.retired.iter().filter(|(_, until)| now < *until).map(|(key, _)| key);

@@ -24,7 +24,8 @@ use crate::model::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy, Tim
 /// A clone is the same keyring. Each key is good for one [`Purpose`].
 ///
 /// Whoever changes the file ([`rotate`](Self::rotate)) replaces it whole. The others see the change
-/// when they meet a key ID that they do not know, or when they [`refresh`](Self::refresh).
+/// when they meet a key ID that they do not know, publish their keys ([`jwks`](crate::credential::jwt::jwks)),
+/// [sweep](crate::Engine::sweep), or [`refresh`](Self::refresh).
 #[derive(Clone)]
 pub struct Keyring(Arc<Shared>);
 
@@ -37,7 +38,7 @@ struct Shared {
     rereads: Mutex<Rereads>,
 }
 
-/// When the file was read because of a key ID that was not known.
+/// When the file was read unasked.
 #[derive(Debug, Default)]
 struct Rereads {
     last: Option<Timestamp>,
@@ -176,8 +177,9 @@ impl Keyring {
     /// which must be the longest life of anything that it made; with zero it ends at once, as it
     /// must when it was stolen.
     ///
-    /// Another process goes on using the key before until it reads the file again, so `keep_for`
-    /// should have the time between two of its [`refresh`](Self::refresh)es on top.
+    /// Another process goes on using the key before, and taking it for good, until it reads the file again,
+    /// which it does at its next [sweep](crate::Engine::sweep) or [`refresh`](Self::refresh). So `keep_for`
+    /// should have the time between two of them on top, and after a theft every process should do one.
     ///
     /// Reads and writes on the calling thread. Of two processes that rotate at once one waits for
     /// the other.
@@ -272,7 +274,9 @@ impl Keyring {
         Self(Arc::new(Shared { keys: RwLock::new(keys), path, file, rereads }))
     }
 
-    fn reread(&self, now: Timestamp) -> bool {
+    /// Reads the file again, if there is one and it was not read for that within [`REREAD_INTERVAL`]; says
+    /// whether it was.
+    pub(crate) fn reread(&self, now: Timestamp) -> bool {
         if self.0.path.is_none() {
             return false;
         }
@@ -342,7 +346,7 @@ fn lookup_hash(
 /// Bytes of a [`Keyring::lookup_hash`].
 pub const LOOKUP_HASH_LENGTH: usize = 16;
 
-/// At most once in this time an unknown key ID makes a keyring read its file again.
+/// At most once in this time a keyring reads its file again unasked.
 pub const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
 const LOOKUP_LABEL: &[u8] = b"guestpass lookup v1\0";

@@ -14,6 +14,9 @@ impl Engine {
     /// sign in again. At most `limit` of each and never more than [`MAX_PORTION`]; call it again while
     /// [`Swept::has_more`] says so.
     ///
+    /// Reads the file of the keyring again, too, at most once in a second, so that a key that another process
+    /// has retired ends here as well; with a file that cannot be read, the keys stay as they are.
+    ///
     /// # Errors
     ///
     /// [`Error::Store`], [`Error::Entropy`]; a part may be done then. A guest that cannot be collected is
@@ -24,6 +27,7 @@ impl Engine {
     /// A part may be done.
     pub async fn sweep(&self, limit: u32) -> Result<Swept, Error> {
         let now = self.now();
+        self.0.keyring.reread(now);
         let limit = limit.min(MAX_PORTION);
         let is_full = |count: usize| 0 < count && u32::try_from(count).is_ok_and(|it| limit <= it);
         let superseded = self.0.superseded.count(limit);

@@ -10,14 +10,16 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use guestpass::credential::{Keyring, Purpose, TicketPurpose, Tickets};
+use guestpass::credential::{Keyring, Purpose, TicketPurpose, Tickets, jwt};
 use guestpass::engine::FlowStart;
 use guestpass::model::{ManualClock, Nonce, SystemEntropy};
+use guestpass::store::memory::MemoryBackend;
 use guestpass::store::sqlite::SqliteBackend;
 use guestpass::{Engine, Policy};
 
 use super::NOW;
 use super::keyrings::{MINUTE, file, opens, token};
+use crate::support::run;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,4 +106,37 @@ fn reading_a_key_file_beside_a_rotation_brings_no_old_key_back() {
         barrier.wait();
         assert_eq!(wrong, 0, "of 100 rotations were undone");
     });
+}
+
+/// A process published the keys that it knew, and whoever verified by them refused what another process had
+/// signed since.
+#[test]
+fn a_process_publishes_the_key_that_another_one_signs_with() {
+    let (_directory, path) = file();
+    let [ours, theirs] = [(); 2].map(|()| Keyring::open(&path).unwrap());
+    theirs.rotate(Purpose::IdToken, MINUTE, NOW, &SystemEntropy).unwrap();
+    let published = |keyring| jwt::jwks(keyring, NOW);
+    assert_eq!(published(&ours), published(&theirs));
+    assert_eq!(published(&ours)["keys"].as_array().unwrap().len(), 2);
+}
+
+/// A key that was stolen, and that another process has retired at once, counted for as long as this one lived.
+#[test]
+fn a_key_that_another_process_has_retired_ends_at_the_next_sweep() {
+    let (_directory, path) = file();
+    let [ours, theirs] = [(); 2].map(|()| Keyring::open(&path).unwrap());
+    let clock = ManualClock::at(NOW);
+    let engine = Engine::builder(MemoryBackend::new(), ours.clone(), Policy::default());
+    let engine = engine.clock(clock.clone()).build().unwrap();
+    let made_up = jwt::sign(&serde_json::json!({"sub": "usr"}), "JWT", &ours).unwrap();
+    assert!(engine.id_token_claims(&made_up).is_some());
+    theirs.rotate(Purpose::IdToken, Duration::ZERO, NOW, &SystemEntropy).unwrap();
+    run(engine.sweep(1)).unwrap();
+    assert!(engine.id_token_claims(&made_up).is_none());
+    // As soon again as a second later.
+    let made_up = jwt::sign(&serde_json::json!({"sub": "usr"}), "JWT", &ours).unwrap();
+    theirs.rotate(Purpose::IdToken, Duration::ZERO, NOW, &SystemEntropy).unwrap();
+    clock.advance(Duration::from_secs(1));
+    run(engine.sweep(1)).unwrap();
+    assert!(engine.id_token_claims(&made_up).is_none());
 }
