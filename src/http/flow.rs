@@ -7,7 +7,7 @@ use super::Http;
 use super::answer::{Failure, Response};
 use super::call::Call;
 use super::cookie::Found;
-use super::limits::{MAX_FLOW_BYTES, MAX_OPEN_FLOWS};
+use super::limits::{MAX_FLOW_BYTES, MAX_FLOW_COOKIES_BYTES, MAX_OPEN_FLOWS};
 use super::pages::Problem;
 use crate::credential::SessionToken;
 use crate::engine::{CodeRequest, Flow, Guest, Open, OpenedFlow};
@@ -99,30 +99,38 @@ pub(super) fn by_id(http: &Http, call: &Call, id: &str) -> Result<Flow, Problem>
     if flow.id == id { Ok(flow) } else { Err(Problem::FlowOver) }
 }
 
-/// Gives the browser a flow that was just opened, and takes its oldest ones away beyond the limit.
+/// Gives the browser a flow that was just opened, and takes its oldest ones away beyond the limits.
 pub(super) fn set_cookie(http: &Http, call: &Call, flow: &OpenedFlow, response: &mut Response) {
     let cookies = &http.site().cookies;
     let seconds = flow.ticket.expires_at.since(http.engine().now()).as_secs();
     let mut lines: Vec<HeaderValue> = Vec::new();
     lines.extend(cookies.of_flow(&flow.id, &flow.ticket.text, seconds));
-    let mut others: Vec<(i64, &str)> = cookies
+    let mut others: Vec<(i64, &str, usize)> = cookies
         .flows(call.headers())
         .into_iter()
         .filter(|(id, _)| is_flow_id(id) && *id != flow.id)
         .map(|(id, ticket)| {
             let ends = http.engine().flow(ticket).ok().map(|flow| flow.expires_at.as_millis());
-            (ends.unwrap_or(i64::MIN), id)
+            (ends.unwrap_or(i64::MIN), id, cookie_bytes(id, ticket))
         })
         .collect();
     others.sort_unstable();
-    let room = MAX_OPEN_FLOWS.saturating_sub(1);
-    let excess = others.len().saturating_sub(room);
-    for (index, (ends, id)) in others.into_iter().enumerate() {
-        if index < excess || ends == i64::MIN {
+    let mut bytes = cookie_bytes(&flow.id, &flow.ticket.text);
+    let mut open = 1;
+    // The latest first: once one does not fit, none that is older stays.
+    for (ends, id, length) in others.into_iter().rev() {
+        bytes = bytes.saturating_add(length);
+        open += 1;
+        if ends == i64::MIN || MAX_OPEN_FLOWS < open || MAX_FLOW_COOKIES_BYTES < bytes {
             lines.extend(cookies.no_flow(id));
         }
     }
     response.headers_mut().extend(lines.into_iter().map(|line| (SET_COOKIE, line)));
+}
+
+/// What the cookie of a flow takes in a request, but for the prefix of its name.
+fn cookie_bytes(id: &str, ticket: &str) -> usize {
+    "flow_=; ".len() + id.len() + ticket.len()
 }
 
 /// Whom the pages of a flow deal with.

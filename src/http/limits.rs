@@ -40,6 +40,10 @@ pub const MAX_FLOW_BYTES: usize = 2700;
 /// Most flows that one browser has open at a time; the oldest ones are forgotten.
 pub const MAX_OPEN_FLOWS: usize = 4;
 
+/// Most bytes of the cookies of all flows that one browser has open, unless the latest is longer by itself. A
+/// server in front of us may refuse a request with 8 KiB of cookies, and with it the whole site.
+pub const MAX_FLOW_COOKIES_BYTES: usize = 4096;
+
 /// Most entries of `X-Forwarded-For` that are looked at.
 pub const MAX_FORWARDED_HOPS: usize = 32;
 
