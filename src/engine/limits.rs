@@ -121,6 +121,16 @@ impl PasswordKeys {
         });
         Self { user, both, address }
     }
+
+    /// The address, as the hasher tells askers apart.
+    pub(super) fn asker(&self) -> Option<Key> {
+        self.address
+    }
+}
+
+/// The address of whoever asks for a hash, as the hasher tells askers apart.
+pub(super) fn asker(address: Option<IpAddr>) -> Option<Key> {
+    address.map(prefix)
 }
 
 type Key = [u8; 16];

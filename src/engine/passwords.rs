@@ -70,7 +70,8 @@ impl Engine {
         if account.user.epoch != caller.session.epoch {
             return Err(Error::Contended);
         }
-        let hash = self.0.hasher.hash(self.new_password(new)?).await?;
+        let hasher = self.0.hasher.asked_by(keys.asker());
+        let hash = hasher.hash(self.new_password(new)?).await?;
         for _ in 0..MAX_ATTEMPTS {
             let fresh = self.fresh_for(&account, now)?;
             let commit = passwords::change(&account, &proof, &hash, fresh, now)?;

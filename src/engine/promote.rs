@@ -103,7 +103,7 @@ impl Engine {
         check_guest(account, &asked.guest.proof, now)?;
         let claim = match &tried.claim {
             Some(claim) => claim,
-            None => tried.claim.insert(self.claim(asked.credential).await?),
+            None => tried.claim.insert(self.claim(asked.credential, asked.address).await?),
         };
         let commit = promotion::decide(
             account,

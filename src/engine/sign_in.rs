@@ -199,7 +199,7 @@ impl Engine {
             account.as_ref().ok_or(Rejection::Denied)?;
         }
         let hash = account.as_ref().and_then(password_hash);
-        let verdict = match self.0.hasher.verify(entered, hash).await {
+        let verdict = match self.0.hasher.asked_by(keys.asker()).verify(entered, hash).await {
             Ok(verdict) => verdict,
             Err(error) => {
                 self.0.limits.give_back_password(keys);

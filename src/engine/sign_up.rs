@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::engine::limits::asker;
 use crate::engine::open::Prepared;
 use crate::engine::request::CredentialKind;
 use crate::engine::{
@@ -115,7 +116,7 @@ impl Engine {
             }
             let claim = match &claim {
                 Some(claim) => claim,
-                None => claim.insert(self.claim(&credential).await?),
+                None => claim.insert(self.claim(&credential, address).await?),
             };
             let user = UserId::draw(self.entropy(), now)?;
             let commit = sign_up::regular(user, claim, self.fresh(now)?, now);
@@ -151,11 +152,16 @@ impl Engine {
     }
 
     /// What `credential` makes of a user who takes it on; a password is hashed here.
-    pub(super) async fn claim(&self, credential: &Credential) -> Result<Claim, Error> {
+    pub(super) async fn claim(
+        &self,
+        credential: &Credential,
+        address: Option<IpAddr>,
+    ) -> Result<Claim, Error> {
         match &credential.0 {
             CredentialKind::Password { login_id, password } => {
                 let password = self.new_password(password)?;
-                let hash = self.0.hasher.hash(password).await?;
+                let hasher = self.0.hasher.asked_by(asker(address));
+                let hash = hasher.hash(password).await?;
                 Ok(Claim::password(login_id.clone(), hash))
             }
             CredentialKind::Proven(identity) => {

@@ -52,6 +52,15 @@ impl<'a> Crowd<'a> {
     /// Makes all requests at once, each from an address of its own. Whoever does not wait was refused:
     /// before giving way even once, with the words that let a client come again.
     fn of(site: &'a Site, requests: impl Iterator<Item = Request<Vec<u8>>>) -> Self {
+        Self::from(site, address, requests)
+    }
+
+    /// The same from these addresses.
+    fn from(
+        site: &'a Site,
+        address: impl Fn(usize) -> IpAddr,
+        requests: impl Iterator<Item = Request<Vec<u8>>>,
+    ) -> Self {
         let mut crowd = Self { waiting: Vec::new(), refused: 0 };
         for (number, request) in requests.enumerate() {
             let mut response = Box::pin(site.http.respond(request, Some(address(number))));

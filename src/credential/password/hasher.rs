@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 
 use crate::credential::password::Password;
 use crate::credential::password::argon2id::{self, Argon2Params, SALT_LENGTH, Stored};
-use crate::credential::password::queue::Queue;
+use crate::credential::password::queue::{Asker, Queue};
 use crate::model::entropy::draw;
 use crate::model::{Entropy, EntropyError, PasswordHash};
 
@@ -18,7 +18,10 @@ use crate::model::{Entropy, EntropyError, PasswordHash};
 ///
 /// A clone shares the threads. They end with the last clone, which whoever waits has too.
 #[derive(Clone)]
-pub struct PasswordHasher(Arc<Pool>);
+pub struct PasswordHasher {
+    pool: Arc<Pool>,
+    asker: Asker,
+}
 
 /// How a [`PasswordHasher`] works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub struct HasherOptions {
     pub params: Argon2Params,
     /// How many are hashed at a time; at least one is. Each takes the memory of the parameters.
     pub threads: usize,
-    /// How many may wait.
+    /// How many may wait; a sixteenth of them, and at least one, for one [asker](PasswordHasher::asked_by).
     pub queue: usize,
 }
 
@@ -48,7 +51,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashError {
-    /// As many as may are waiting already. Nothing was done; later it may work.
+    /// As many as may are waiting already, of all or of this asker. Nothing was done; later it may work.
     #[error("too many passwords wait to be hashed")]
     Busy,
     /// The threads ended before it was done, which they do only with the process.
@@ -82,7 +85,14 @@ impl PasswordHasher {
                 }
             })?;
         }
-        Ok(Self(Arc::new(pool)))
+        Ok(Self { pool: Arc::new(pool), asker: None })
+    }
+
+    /// The same hasher, for work that `asker` asks for: an address, say. Without one nobody's work is told
+    /// from others'.
+    #[must_use]
+    pub fn asked_by(&self, asker: Option<[u8; 16]>) -> Self {
+        Self { pool: Arc::clone(&self.pool), asker }
     }
 
     /// The hash of `password` with a new salt.
@@ -95,9 +105,13 @@ impl PasswordHasher {
     ///
     /// A password that still waits is not hashed; its place in the queue is free when its turn comes.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, HashError> {
-        let salt: [u8; SALT_LENGTH] = draw(&*self.0.entropy)?;
-        let params = self.0.params;
-        self.0.run(move || argon2id::hash(&password, params, salt).ok_or(HashError::Failed)).await?
+        let salt: [u8; SALT_LENGTH] = draw(&*self.pool.entropy)?;
+        let params = self.pool.params;
+        self.pool
+            .run(self.asker, move || {
+                argon2id::hash(&password, params, salt).ok_or(HashError::Failed)
+            })
+            .await?
     }
 
     /// Whether `hash` is that of `password`.
@@ -119,14 +133,18 @@ impl PasswordHasher {
         password: Password,
         hash: Option<PasswordHash>,
     ) -> Result<Verdict, HashError> {
-        let (params, unmatchable) = (self.0.params, self.0.unmatchable.clone());
-        self.0.run(move || verify(&password, hash.as_ref(), unmatchable.as_deref(), params)).await?
+        let (params, unmatchable) = (self.pool.params, self.pool.unmatchable.clone());
+        self.pool
+            .run(self.asker, move || {
+                verify(&password, hash.as_ref(), unmatchable.as_deref(), params)
+            })
+            .await?
     }
 }
 
 impl fmt::Debug for PasswordHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordHasher").field("params", &self.0.params).finish_non_exhaustive()
+        f.debug_struct("PasswordHasher").field("params", &self.pool.params).finish_non_exhaustive()
     }
 }
 
@@ -149,10 +167,11 @@ impl Pool {
     /// Runs `work` on one of the threads.
     async fn run<T: Send + 'static>(
         &self,
+        asker: Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Box::new(Task { work, reply })).map_err(|_| HashError::Busy)?;
+        self.queue.push(asker, Box::new(Task { work, reply })).map_err(|_| HashError::Busy)?;
         answer.await.map_err(|_| HashError::Stopped)?
     }
 }
@@ -216,7 +235,7 @@ mod tests {
         let options = HasherOptions { params: Argon2Params::for_tests(), threads: 1, queue: 1 };
         let hasher = PasswordHasher::start(options, Arc::new(SystemEntropy)).unwrap();
         for _ in 0..3 {
-            let failed = hasher.0.run(|| std::panic::resume_unwind(Box::new(()))).await;
+            let failed = hasher.pool.run(None, || std::panic::resume_unwind(Box::new(()))).await;
             assert_eq!(failed, Err::<(), _>(HashError::Failed));
         }
         assert!(hasher.hash(Password::attempt("open sesame").unwrap()).await.is_ok());
@@ -225,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn the_threads_end_with_the_last_clone() {
         let hasher = PasswordHasher::start(HasherOptions::default(), Arc::new(SystemEntropy));
-        let queue = Arc::downgrade(&hasher.unwrap().0.queue);
+        let queue = Arc::downgrade(&hasher.unwrap().pool.queue);
         for _ in 0..1000 {
             if queue.strong_count() == 0 {
                 return;

@@ -10,8 +10,11 @@ pub(crate) struct Queue<T> {
     capacity: usize,
 }
 
+/// Who has asked for a job, as far as anybody can tell.
+pub(crate) type Asker = Option<[u8; 16]>;
+
 struct State<T> {
-    waiting: VecDeque<T>,
+    waiting: VecDeque<(Asker, T)>,
     is_closed: bool,
 }
 
@@ -24,19 +27,24 @@ impl<T> Queue<T> {
         Self { state: Mutex::new(state), changed: Condvar::new(), capacity }
     }
 
-    /// Lets a job wait, or refuses it at once.
-    pub(crate) fn push(&self, job: T) -> Result<(), Refused> {
+    /// Lets a job wait, or refuses it at once. One asker has a part of the places and no more, so that
+    /// others find one.
+    pub(crate) fn push(&self, asker: Asker, job: T) -> Result<(), Refused> {
         let mut state = self.lock();
         #[cfg(canary)]
         if crate::canary::Canary::QueueWithoutLimit.sings() {
-            state.waiting.push_back(job);
+            state.waiting.push_back((asker, job));
             self.changed.notify_one();
             return Ok(());
         }
-        if state.is_closed || self.capacity <= state.waiting.len() {
+        let is_theirs = |(other, _): &&(Asker, T)| asker.is_some() && *other == asker;
+        if state.is_closed
+            || self.capacity <= state.waiting.len()
+            || self.share() <= state.waiting.iter().filter(is_theirs).count()
+        {
             return Err(Refused);
         }
-        state.waiting.push_back(job);
+        state.waiting.push_back((asker, job));
         drop(state);
         self.changed.notify_one();
         Ok(())
@@ -49,7 +57,7 @@ impl<T> Queue<T> {
             if state.is_closed {
                 return None;
             }
-            if let Some(job) = state.waiting.pop_front() {
+            if let Some((_, job)) = state.waiting.pop_front() {
                 return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -66,10 +74,18 @@ impl<T> Queue<T> {
         drop(dropped);
     }
 
+    /// How many of one asker may wait.
+    fn share(&self) -> usize {
+        (self.capacity / ASKERS).max(1)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// As many as these have places at a time.
+const ASKERS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -78,11 +94,25 @@ mod tests {
     #[test]
     fn takes_as_many_as_it_may_and_gives_them_back_in_order() {
         let queue = Queue::new(2);
-        assert!(queue.push(1).is_ok() && queue.push(2).is_ok());
-        assert!(queue.push(3).is_err());
+        assert!(queue.push(None, 1).is_ok() && queue.push(None, 2).is_ok());
+        assert!(queue.push(None, 3).is_err());
         assert_eq!(queue.pop(), Some(1));
-        assert!(queue.push(3).is_ok());
+        assert!(queue.push(None, 3).is_ok());
         assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn one_asker_has_a_part_of_the_places_and_others_find_one() {
+        let queue = Queue::new(32);
+        let [one, other] = [1, 2].map(|number| Some([number; 16]));
+        let push = |asker| queue.push(asker, ()).is_ok();
+        assert_eq!([(); 3].map(|()| push(one)), [true, true, false]);
+        assert_eq!([(); 3].map(|()| push(other)), [true, true, false]);
+        assert_eq!(queue.pop(), Some(()));
+        assert_eq!([push(one), push(one)], [true, false], "what does not wait any more makes room");
+        // Of whom nobody can tell, as many as there are places.
+        assert_eq!((0..40).filter(|_| push(None)).count(), 28);
+        assert_eq!(Queue::new(1).push(one, ()).is_ok(), true, "at least one");
     }
 
     #[test]
@@ -93,7 +123,7 @@ mod tests {
             queue.close();
             assert_eq!(waiting.join().unwrap(), None::<u8>);
         });
-        assert!(queue.push(1).is_err());
+        assert!(queue.push(None, 1).is_err());
         assert_eq!(queue.pop(), None);
     }
 }

@@ -5,7 +5,7 @@ use guestpass::model::EventKind;
 use guestpass::store::memory::MemoryBackend;
 use http::{Request, StatusCode};
 
-use super::{Crowd, count, site};
+use super::{Crowd, address, count, site};
 use crate::http::site::{Answer, Browser, ORIGIN_URL, PASSWORD, code_hint, form, with};
 
 /// The form of a page of ours, filled in.
@@ -56,6 +56,27 @@ async fn passwords_beyond_the_queue_are_refused_at_once_at_every_door() {
     assert!(done.parameter("code").is_some(), "the guest is still one");
     let is_sign_up = |kind: &EventKind| matches!(kind, EventKind::SignedUp | EventKind::Promoted);
     assert_eq!(count(&site, is_sign_up).await, 2, "Ada and the guest, and nobody of the crowd");
+}
+
+/// What succeeds counts against no limit, so some addresses with accounts of their own took all places for as
+/// long as they liked, and nobody else was let in, signed up or promoted.
+#[tokio::test]
+async fn a_few_addresses_do_not_take_all_places() {
+    let site = site(MemoryBackend::new(), slow(), |policy| {
+        policy.rate_limits.password.per_ip.enabled = false;
+    });
+    site.regular("ada@example.com").await;
+    let mut browser = Browser::new(&site);
+    let page = browser.authorize(&[]).await;
+    let few = 5;
+    let requests = (0..10 * QUEUE).map(|_| filled(&browser, &page, "ada@example.com"));
+    let crowd = Crowd::from(&site, |number| address(number % few), requests);
+    let waiting = crowd.waiting.len();
+    // A sixteenth each, and one more for each hash that ends meanwhile.
+    assert!((few * 2..QUEUE).contains(&waiting), "{waiting} wait");
+    let others = (0..3).map(|_| filled(&browser, &page, "ada@example.com"));
+    let others = Crowd::from(&site, |number| address(few + number), others);
+    assert_eq!((others.waiting.len(), others.refused), (3, 0));
 }
 
 /// What needs no hash is not held up by those who wait for one.
