@@ -35,7 +35,7 @@ pub(super) fn discovery(http: &Http) -> Response {
             "revocation_endpoint_auth_methods_supported": ["none"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["EdDSA"],
-            "prompt_values_supported": ["login", "create", "none"],
+            "prompt_values_supported": ["login", "create"],
         }),
     ))
 }

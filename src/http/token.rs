@@ -75,13 +75,12 @@ async fn by_session(http: &Http, call: &Call, client: &ClientId) -> Result<Respo
     let caller = http.caller_or_refusal(&call.parts).await?;
     match &caller.session.kind {
         SessionKind::Refresh(owner) if owner != client => return Err(OAuthError::mismatch()),
-        SessionKind::Refresh(_) => {}
         // A cookie comes along by itself, from whatever page asks: one of another client must not get what
         // proves who somebody is to this one.
         SessionKind::Cookie if !http.site().origins.is_of_client(call.headers(), client) => {
             return Err(OAuthError::foreign_page());
         }
-        SessionKind::Cookie => {}
+        SessionKind::Refresh(_) | SessionKind::Cookie => {}
     }
     let id_token = http.engine().id_token(&caller, client, None);
     let id_token = id_token.map_err(|error| OAuthError::of_session(error.into()))?;

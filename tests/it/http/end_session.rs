@@ -151,6 +151,17 @@ async fn without_a_session_there_is_nothing_to_ask_and_nothing_to_take_away() {
 }
 
 #[tokio::test]
+async fn a_state_that_is_longer_than_the_limit_is_not_taken_along() {
+    let site = Site::new();
+    let most = guestpass::http::MAX_STATE_BYTES;
+    for (length, is_taken) in [(most, true), (most + 1, false)] {
+        let state = "s".repeat(length);
+        let answer = site.get(&target(&[BACK, ("state", &state)])).await;
+        assert_eq!(answer.parameter("state"), is_taken.then_some(state));
+    }
+}
+
+#[tokio::test]
 async fn only_a_registered_address_is_gone_to() {
     let site = Site::new();
     for uri in [

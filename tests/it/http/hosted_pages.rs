@@ -230,6 +230,24 @@ async fn a_disabled_user_is_told_only_with_the_right_password() {
     assert!(right.alert().unwrap().contains("locked"));
 }
 
+/// Whose session would be promoted, or ended, cannot be told.
+#[tokio::test]
+async fn beside_a_second_session_cookie_no_page_deals_with_anybody() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    let page = browser.authorize(&[("response_type", "none"), ("x_page", "signup")]).await;
+    let path = page.strip_prefix(ORIGIN_URL).unwrap_or(&page);
+    let other = format!("session={}", "A".repeat(43));
+    let planted = |request| with(browser.dress(request), "cookie", &other);
+    let fields = [("email", "ada@example.com"), ("password", PASSWORD)];
+    let submitted = with(form(path, &fields), "origin", ORIGIN_URL);
+    for request in [planted(get(path)), planted(submitted)] {
+        assert_eq!(site.ask(request).await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(browser.get(&page).await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn a_flow_is_its_browser_s_under_its_own_name_only() {
     let site = Site::new();

@@ -79,6 +79,22 @@ async fn two_session_cookies_are_none() {
     assert_eq!(error(&browser.ask(twin).await), (401, "invalid_token".to_owned()));
 }
 
+/// RFC 9110 has one; which of two a server in front of us has looked at cannot be told.
+#[tokio::test]
+async fn two_authorization_headers_are_none() {
+    let site = Site::new();
+    let guest = site.guest().await;
+    let once = || with_bearer(get("/oauth2/userinfo"), &guest.access);
+    assert_eq!(site.ask(once()).await.status, StatusCode::OK);
+    for other in
+        [format!("Bearer {}", guest.access), "Bearer other".to_owned(), "Basic x".to_owned()]
+    {
+        let mut twice = once();
+        twice.headers_mut().append("authorization", other.parse().unwrap());
+        assert_eq!(error(&site.ask(twice).await), (401, "invalid_token".to_owned()), "{other}");
+    }
+}
+
 #[tokio::test]
 async fn post_is_answered_too_but_not_for_a_foreign_page_with_a_cookie() {
     let site = Site::new();
