@@ -22,15 +22,18 @@ pub(super) fn with_query(uri: &str, parameters: &[(&str, Option<&str>)]) -> Stri
     format!("{uri}{separator}{query}")
 }
 
-/// The URI as a source of a content security policy: its origin, or the scheme of one without.
+/// The URI as a source of a content security policy: its origin, or the scheme alone where there is no origin
+/// or where the grammar has no word for its host (CSP Level 3, section 2.3.1: `_`, IPv6).
 ///
 /// Chromium applies `form-action` also to where a posted form is redirected to.
 pub(super) fn csp_source(uri: &str) -> Option<String> {
-    let source = match normal(uri) {
-        Some(origin) => origin,
-        None => format!("{}:", uri.split_once(':')?.0),
+    let (scheme, _) = uri.split_once(':')?;
+    let is_named = |origin: &String| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte))
     };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:/[]".contains(&byte);
+    let source = normal(uri).filter(is_named).unwrap_or_else(|| format!("{scheme}:"));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:/".contains(&byte);
     source.bytes().all(plain).then_some(source)
 }
 
@@ -61,6 +64,12 @@ mod tests {
         let source = |uri| csp_source(uri);
         assert_eq!(source("http://localhost:3000/cb?a"), Some("http://localhost:3000".to_owned()));
         assert_eq!(source("com.example.app://callback"), Some("com.example.app:".to_owned()));
-        assert_eq!(source("https://a;b.example/"), None);
+        // Otherwise a browser would lead nobody back there.
+        for uri in
+            ["https://a;b.example/", "https://my_app.example.com/cb", "https://[::1]:3000/cb"]
+        {
+            assert_eq!(source(uri), Some("https:".to_owned()), "{uri}");
+        }
+        assert_eq!(source("a;b://callback"), None);
     }
 }
