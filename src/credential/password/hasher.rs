@@ -30,7 +30,8 @@ pub struct HasherOptions {
     pub params: Argon2Params,
     /// How many are hashed at a time; at least one is. Each takes the memory of the parameters.
     pub threads: usize,
-    /// How many may wait; a sixteenth of them, and at least one, for one [asker](PasswordHasher::asked_by).
+    /// How many may wait. [Askers](PasswordHasher::asked_by) have their turns, and where no place is left for
+    /// one who has fewer waiting than another, the other gives one up.
     pub queue: usize,
 }
 
@@ -51,7 +52,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashError {
-    /// As many as may are waiting already, of all or of this asker. Nothing was done; later it may work.
+    /// As many as may are waiting already, or one who had fewer waiting came for this place. Nothing was done; later it may work.
     #[error("too many passwords wait to be hashed")]
     Busy,
     /// The threads ended before it was done, which they do only with the process.
@@ -89,7 +90,7 @@ impl PasswordHasher {
     }
 
     /// The same hasher, for work that `asker` asks for: an address, say. Without one nobody's work is told
-    /// from others'.
+    /// from others', and each is a turn of its own.
     #[must_use]
     pub fn asked_by(&self, asker: Option<[u8; 16]>) -> Self {
         Self { pool: Arc::clone(&self.pool), asker }
@@ -171,7 +172,10 @@ impl Pool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(asker, Box::new(Task { work, reply })).map_err(|_| HashError::Busy)?;
+        let task = Box::new(Task { work, reply });
+        if let Some(gone) = self.queue.push(asker, task).map_err(|_| HashError::Busy)? {
+            gone.refuse();
+        }
         answer.await.map_err(|_| HashError::Stopped)?
     }
 }
@@ -184,6 +188,9 @@ impl Drop for Pool {
 
 trait Job: Send {
     fn run(self: Box<Self>);
+
+    /// Says that there is no place for it any more.
+    fn refuse(self: Box<Self>);
 }
 
 struct Task<W, T> {
@@ -201,6 +208,10 @@ impl<T: Send, W: FnOnce() -> T + Send> Job for Task<W, T> {
         let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| HashError::Failed);
         // If the caller has gone meanwhile, nobody wants the answer.
         drop(reply.send(result));
+    }
+
+    fn refuse(self: Box<Self>) {
+        drop(self.reply.send(Err(HashError::Busy)));
     }
 }
 

@@ -3,19 +3,29 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Jobs that wait for a thread, first come, first served.
+/// Jobs that wait for a thread: those of one asker first come, first served, and askers in turn.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     capacity: usize,
 }
 
-/// Who has asked for a job, as far as anybody can tell.
+/// Who has asked for a job; whose work cannot be told from others' has none.
 pub(crate) type Asker = Option<[u8; 16]>;
 
 struct State<T> {
-    waiting: VecDeque<(Asker, T)>,
+    waiting: VecDeque<Waiting<T>>,
+    /// The turn of the job that was taken last.
+    turn: u64,
     is_closed: bool,
+}
+
+struct Waiting<T> {
+    asker: Asker,
+    /// One more than that of the job before of the same asker. So whoever has many waiting comes no later
+    /// with the first, and no sooner with the others, than everybody else.
+    turn: u64,
+    job: T,
 }
 
 /// A job was not taken, because as many as may are waiting already or nobody works any more.
@@ -23,31 +33,37 @@ pub(crate) struct Refused;
 
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State { waiting: VecDeque::new(), is_closed: false };
+        let state = State { waiting: VecDeque::new(), turn: 0, is_closed: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), capacity }
     }
 
-    /// Lets a job wait, or refuses it at once. One asker has a part of the places and no more, so that
-    /// others find one.
-    pub(crate) fn push(&self, asker: Asker, job: T) -> Result<(), Refused> {
+    /// Lets a job wait, or refuses it at once. Where no place is left, the asker who has most waiting gives
+    /// one up: gives back the job that has to go for it.
+    pub(crate) fn push(&self, asker: Asker, job: T) -> Result<Option<T>, Refused> {
         let mut state = self.lock();
+        let new = Waiting { asker, turn: state.turn_of(asker), job };
         #[cfg(canary)]
         if crate::canary::Canary::QueueWithoutLimit.sings() {
-            state.waiting.push_back((asker, job));
+            state.waiting.push_back(new);
             self.changed.notify_one();
-            return Ok(());
+            return Ok(None);
         }
-        let is_theirs = |(other, _): &&(Asker, T)| asker.is_some() && *other == asker;
-        if state.is_closed
-            || self.capacity <= state.waiting.len()
-            || self.share() <= state.waiting.iter().filter(is_theirs).count()
-        {
+        if state.is_closed || self.capacity == 0 {
             return Err(Refused);
         }
-        state.waiting.push_back((asker, job));
+        let gone = if self.capacity <= state.waiting.len() {
+            let last = state.waiting.iter().enumerate().max_by_key(|(_, waiting)| waiting.turn);
+            match last {
+                Some((last, waiting)) if new.turn < waiting.turn => state.waiting.remove(last),
+                Some(_) | None => return Err(Refused),
+            }
+        } else {
+            None
+        };
+        state.waiting.push_back(new);
         drop(state);
         self.changed.notify_one();
-        Ok(())
+        Ok(gone.map(|gone| gone.job))
     }
 
     /// The next job; waits for one. `None` once the queue is closed.
@@ -57,8 +73,12 @@ impl<T> Queue<T> {
             if state.is_closed {
                 return None;
             }
-            if let Some((_, job)) = state.waiting.pop_front() {
-                return Some(job);
+            // Of those with the same turn the first.
+            let next = state.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.turn);
+            let next = next.map(|(next, _)| next);
+            if let Some(next) = next.and_then(|next| state.waiting.remove(next)) {
+                state.turn = next.turn;
+                return Some(next.job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -74,18 +94,19 @@ impl<T> Queue<T> {
         drop(dropped);
     }
 
-    /// How many of one asker may wait.
-    fn share(&self) -> usize {
-        (self.capacity / ASKERS).max(1)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// As many as these have places at a time.
-const ASKERS: usize = 16;
+impl<T> State<T> {
+    /// When a job is due that comes now.
+    fn turn_of(&self, asker: Asker) -> u64 {
+        let theirs = |waiting: &&Waiting<T>| asker.is_some() && waiting.asker == asker;
+        let before = self.waiting.iter().rfind(theirs).map_or(self.turn, |waiting| waiting.turn);
+        before.saturating_add(1)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -101,18 +122,35 @@ mod tests {
         assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(3)));
     }
 
+    const ONE: Asker = Some([1; 16]);
+    const OTHER: Asker = Some([2; 16]);
+
     #[test]
-    fn one_asker_has_a_part_of_the_places_and_others_find_one() {
-        let queue = Queue::new(32);
-        let [one, other] = [1, 2].map(|number| Some([number; 16]));
-        let push = |asker| queue.push(asker, ()).is_ok();
-        assert_eq!([(); 3].map(|()| push(one)), [true, true, false]);
-        assert_eq!([(); 3].map(|()| push(other)), [true, true, false]);
-        assert_eq!(queue.pop(), Some(()));
-        assert_eq!([push(one), push(one)], [true, false], "what does not wait any more makes room");
-        // Of whom nobody can tell, as many as there are places.
-        assert_eq!((0..40).filter(|_| push(None)).count(), 28);
-        assert!(Queue::new(1).push(one, ()).is_ok(), "at least one");
+    fn askers_have_their_turns_and_whoever_has_none_waits_for_nobody_with_many() {
+        let queue = Queue::new(8);
+        for (asker, job) in
+            [(ONE, 1), (ONE, 2), (ONE, 3), (OTHER, 4), (OTHER, 5), (None, 6), (None, 7)]
+        {
+            assert!(matches!(queue.push(asker, job), Ok(None)));
+        }
+        assert_eq!([(); 3].map(|()| queue.pop().unwrap()), [1, 4, 6]);
+        // Who comes later is not behind what others have waiting.
+        assert!(queue.push(Some([3; 16]), 8).is_ok());
+        assert_eq!([(); 5].map(|()| queue.pop().unwrap()), [7, 2, 5, 8, 3]);
+    }
+
+    #[test]
+    fn where_no_place_is_left_whoever_has_most_gives_one_up() {
+        let queue = Queue::new(4);
+        for job in 1..=4 {
+            assert!(queue.push(ONE, job).is_ok());
+        }
+        assert!(queue.push(ONE, 5).is_err(), "not for themselves");
+        assert!(matches!(queue.push(OTHER, 6), Ok(Some(4))));
+        assert!(matches!(queue.push(OTHER, 7), Ok(Some(3))));
+        assert!(queue.push(OTHER, 8).is_err(), "both have two");
+        assert!(matches!(queue.push(None, 9), Ok(Some(_))));
+        assert!(Queue::new(0).push(ONE, 1).is_err());
     }
 
     #[test]

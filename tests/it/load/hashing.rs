@@ -7,6 +7,7 @@ use http::{Request, StatusCode};
 
 use super::{Crowd, address, count, site};
 use crate::http::site::{Answer, Browser, ORIGIN_URL, PASSWORD, code_hint, form, with};
+use crate::support::at_once;
 
 /// The form of a page of ours, filled in.
 fn filled(browser: &Browser<'_>, page: &str, email: &str) -> Request<Vec<u8>> {
@@ -70,13 +71,16 @@ async fn a_few_addresses_do_not_take_all_places() {
     let page = browser.authorize(&[]).await;
     let few = 5;
     let requests = (0..10 * QUEUE).map(|_| filled(&browser, &page, "ada@example.com"));
-    let crowd = Crowd::from(&site, |number| address(number % few), requests);
+    let mut crowd = Crowd::from(&site, |number| address(number % few), requests);
     let waiting = crowd.waiting.len();
-    // A sixteenth each, and one more for each hash that ends meanwhile.
-    assert!((few * 2..QUEUE).contains(&waiting), "{waiting} wait");
-    let others = (0..3).map(|_| filled(&browser, &page, "ada@example.com"));
+    assert!((QUEUE..2 * QUEUE).contains(&waiting), "{waiting} wait");
+    let others = (0..few).map(|_| filled(&browser, &page, "ada@example.com"));
     let others = Crowd::from(&site, |number| address(few + number), others);
-    assert_eq!((others.waiting.len(), others.refused), (3, 0));
+    assert_eq!((others.waiting.len(), others.refused), (few, 0));
+    // Those who had to go are told so at once.
+    let answered = crowd.waiting.iter_mut().filter_map(|one| at_once(one.as_mut()));
+    let statuses: Vec<StatusCode> = answered.map(|answer| answer.status()).collect();
+    assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
 }
 
 /// What needs no hash is not held up by those who wait for one.
