@@ -52,7 +52,7 @@ pub fn sign(claims: &impl Serialize, typ: &str, keyring: &Keyring) -> Result<Str
 /// verify elsewhere either.
 ///
 /// Another process that shares the file may have put a key in use since: the file is read again first, on the
-/// calling thread, at most once in [`REREAD_INTERVAL`](crate::credential::REREAD_INTERVAL).
+/// calling thread, at most once in a second.
 pub fn jwks(keyring: &Keyring, now: Timestamp) -> Value {
     keyring.reread(now);
     let keys = keyring.read();
