@@ -11,7 +11,7 @@ use super::pages::{Page, Problem, SignOutPage};
 use super::redirect::with_query;
 use super::route::Endpoint;
 use crate::credential::SessionToken;
-use crate::model::UserId;
+use crate::model::{User, UserId};
 use crate::rules::Rejection;
 
 pub(super) async fn end_session(http: &Http, call: &Call) -> Response {
@@ -46,9 +46,9 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
         http.refuse_foreign_form(call)?;
     }
     let hinted = fields.get("id_token_hint").and_then(|hint| named_by(http, hint));
-    let is_hinted = live
-        .iter()
-        .any(|(_, user)| user.as_ref().is_some_and(|user| hinted.as_ref() == Some(&user.id)));
+    // Of somebody else, too, a cookie may be planted and the ID token known.
+    let is_named = |user: &Option<User>| user.as_ref().map(|user| user.id) == hinted;
+    let is_hinted = hinted.is_some() && live.iter().all(|(_, user)| is_named(user));
     // Whoever has nothing but this session is over without it. A disabled guest needs it for the day it is
     // enabled again.
     let loses_guest =

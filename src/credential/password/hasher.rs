@@ -52,7 +52,8 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashError {
-    /// As many as may are waiting already, or one who had fewer waiting came for this place. Nothing was done; later it may work.
+    /// As many as may are waiting already, or one who had fewer waiting came for this place. Nothing was done;
+    /// later it may work.
     #[error("too many passwords wait to be hashed")]
     Busy,
     /// The threads ended before it was done, which they do only with the process.

@@ -88,6 +88,21 @@ async fn beside_a_planted_cookie_every_session_is_ended() {
 }
 
 #[tokio::test]
+async fn whoever_plants_a_cookie_and_knows_its_id_token_logs_nobody_else_out() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    browser.become_guest().await;
+    let mut planter = Browser::new(&site);
+    planter.become_guest().await;
+    let known = id_token(&mut planter).await;
+    let planted = format!("session={}", planter.cookies["session"]);
+    let request = get(&target(&[("id_token_hint", &known), BACK]));
+    let answer = browser.ask(with(request, "cookie", &planted)).await;
+    assert_eq!(answer.status, StatusCode::OK, "asked");
+    assert_eq!(browser.userinfo().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn from_elsewhere_a_person_is_asked_first() {
     let site = Site::new();
     let mut browser = Browser::new(&site);
