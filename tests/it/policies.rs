@@ -1,7 +1,7 @@
 //! What a policy may say: each value up to its edge, and not beyond.
 
 use guestpass::Policy;
-use guestpass::rules::{ApplicationType, Bucket, ClientPolicy};
+use guestpass::rules::{ApplicationType, Bucket, ClientPolicy, OnConflict};
 
 /// The key of the value that cannot be, if there is one.
 fn refused(change: impl FnOnce(&mut Policy)) -> Option<String> {
@@ -120,4 +120,17 @@ fn an_unset_time_is_what_the_manual_says() {
     assert_eq!(client.access_token_lifetime_seconds, 1800);
     let text = "[[clients]]\nclient_id = \"app\"\napplication_type = \"native\"";
     assert_eq!(Policy::from_toml(text).unwrap().clients, [client]);
+}
+
+#[test]
+fn the_file_that_the_readme_shows_is_read() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("## Configuration").unwrap();
+    let (_, rest) = rest.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let policy = Policy::from_toml(text).unwrap();
+    policy.check().unwrap();
+    assert_eq!(policy.anonymous.on_conflict, OnConflict::Error);
+    assert_eq!(policy.rate_limits.password.per_ip.burst, 20);
+    assert_eq!(policy.clients[0].client_id, "web");
 }

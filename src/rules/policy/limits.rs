@@ -101,7 +101,10 @@ impl Bucket {
         deserializer: D,
     ) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(deny_unknown_fields, rename = "rate limit")]
+        #[serde(
+            deny_unknown_fields,
+            expecting = "a table such as { burst = 10, period_seconds = 60 }"
+        )]
         struct Given {
             enabled: Option<bool>,
             period_seconds: Option<u64>,
@@ -120,6 +123,13 @@ impl Bucket {
 mod tests {
     use super::*;
     use crate::rules::Policy;
+
+    #[test]
+    fn who_writes_a_number_for_a_limit_is_told_what_to_write() {
+        let error = Policy::from_toml("[rate_limits.password]\nper_ip = 60").unwrap_err();
+        let told = "expected a table such as { burst = 10, period_seconds = 60 }";
+        assert!(error.to_string().contains(told), "{error}");
+    }
 
     #[test]
     fn a_limit_is_changed_in_one_of_its_values() {
