@@ -92,12 +92,12 @@ async fn whoever_plants_a_cookie_and_knows_its_id_token_logs_nobody_else_out() {
     let site = Site::new();
     let mut browser = Browser::new(&site);
     browser.become_guest().await;
-    let mut planter = Browser::new(&site);
-    planter.become_guest().await;
-    let known = id_token(&mut planter).await;
-    let planted = format!("session={}", planter.cookies["session"]);
+    let mut other = Browser::new(&site);
+    other.become_guest().await;
+    let known = id_token(&mut other).await;
+    let theirs = format!("session={}", other.cookies["session"]);
     let request = get(&target(&[("id_token_hint", &known), BACK]));
-    let answer = browser.ask(with(request, "cookie", &planted)).await;
+    let answer = browser.ask(with(request, "cookie", &theirs)).await;
     assert_eq!(answer.status, StatusCode::OK, "asked");
     assert_eq!(browser.userinfo().await.status, StatusCode::OK);
 }
