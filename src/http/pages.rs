@@ -367,8 +367,8 @@ impl Problem {
                 "The application has made a request that cannot be answered."
             }
             Self::FlowOver => {
-                "This page has expired, or your browser keeps no cookies. Go back to the application \
-                 and start again."
+                "This page is over. You may be logged in already. If not, go back to the application and \
+                 start again; your browser has to keep cookies."
             }
             Self::NotYourGuest => {
                 "This page belongs to another guest. Go back to the application and start again."

@@ -136,7 +136,7 @@ fn problem(problem: &Problem) -> String {
     let detail = problem.detail();
     let detail = detail.map(|detail| format!("<p class=\"note\">{}</p>\n", escape(detail)));
     format!(
-        "<p class=\"alert\" role=\"alert\">{}</p>\n{}",
+        "<p class=\"alert\" role=\"alert\">{}</p>\n{}<p><a href=\"/\">Go to the front page</a></p>\n",
         escape(problem.text()),
         detail.unwrap_or_default()
     )
@@ -194,6 +194,14 @@ mod tests {
             state: Some(hostile),
         };
         assert!(!page(&Page::SignOut(sign_out)).contains("<script"));
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_fill_in_there_is_a_way_on() {
+        for problem in [Problem::FlowOver, Problem::NotYourGuest, Problem::InvalidRequest("why")] {
+            let html = page(&Page::Problem(&problem));
+            assert!(html.contains("<a href=\"/\">"), "{html}");
+        }
     }
 
     #[test]

@@ -231,7 +231,7 @@ async fn a_flow_that_has_begun_may_take_its_time_but_not_for_ever() {
     site.clock.advance(Duration::from_secs(2 * 3600));
     let late = browser.submit(&page, "ada@example.com", PASSWORD).await;
     assert_eq!(late.status, StatusCode::BAD_REQUEST);
-    assert!(late.alert().unwrap().contains("expired"));
+    assert!(late.alert().unwrap().contains("This page is over"));
 }
 
 #[tokio::test]
