@@ -96,7 +96,7 @@ impl Engine {
         let key = asked.credential.key();
         if let Some(owner) = self.backend().users().load(Lookup::Identity(&key)).await? {
             if became(account) == Some(owner.user.id) {
-                return self.prove_again(asked, account).await.map(Some);
+                return self.prove_again(asked, account).await;
             }
             return self.conflict(asked, account, &owner, &mut tried.landing).await;
         }
@@ -126,13 +126,18 @@ impl Engine {
         }
     }
 
-    /// Answers a promotion that was done before: by the new credential alone it is a sign-in.
-    async fn prove_again(&self, asked: &Asked<'_>, account: &Account) -> Result<Promotion, Error> {
+    /// Answers a promotion that was done before: by the new credential alone it is a sign-in. `None` if the
+    /// credential is another user's by now.
+    async fn prove_again(
+        &self,
+        asked: &Asked<'_>,
+        account: &Account,
+    ) -> Result<Option<Promotion>, Error> {
         #[cfg(canary)]
         if let Some(user) = crate::canary::Canary::SettledUnproven.instead(None, became(account)) {
             let owner = self.account(user).await?;
             let admission = Admission::to(&owner, asked.credential.method());
-            return Ok(Promotion::Proven { user: owner.user, admission });
+            return Ok(Some(Promotion::Proven { user: owner.user, admission }));
         }
         let (owner, proof) = match self.prove(asked.credential, asked.address, asked.now).await {
             Ok(proven) => proven,
@@ -144,8 +149,11 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
+        if became(account) != Some(owner.user.id) {
+            return Ok(None);
+        }
         let admission = sign_in::decide(&owner, &proof, asked.now)?;
-        Ok(Promotion::Proven { user: owner.user, admission })
+        Ok(Some(Promotion::Proven { user: owner.user, admission }))
     }
 
     /// Answers a promotion whose identity is another user's: with that user, once the guest is merged

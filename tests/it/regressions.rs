@@ -244,6 +244,36 @@ fn asking_again_while_the_user_is_deleted_is_signing_in_or_hearing_of_it() {
     });
 }
 
+/// A promotion that is asked again is a sign-in. While it looked for whoever has the login ID, the promoted guest
+/// was deleted, and another one was promoted with the same login ID and password; and so the client of the
+/// first was signed in as the other. It took random histories to find it.
+#[test]
+fn a_promotion_asked_again_signs_in_nobody_but_the_guest_that_was() {
+    in_every_order(|schedule| {
+        let world = World::with(Place::Memory, |policy| {
+            policy.anonymous.on_conflict = OnConflict::Error;
+        });
+        let (guest, rival) = (world.guest(), world.guest());
+        let [by_guest, by_rival] = [&guest, &rival].map(|held| world.by_session(held));
+        let promote = |guest| world.engine.promote(guest, password("ada"), cookie(), None);
+        run(promote(&by_guest)).unwrap();
+        world.script.step();
+        let (again, others) = interleave(schedule, promote(&by_guest), async {
+            world.engine.delete(guest.user).await?;
+            promote(&by_rival).await
+        });
+        world.script.rest();
+        others.unwrap();
+        match again {
+            Ok(again) => assert_eq!(again.user.id, guest.user, "by {schedule:?}"),
+            Err(Error::Contended) => {}
+            Err(error) => {
+                assert_eq!(error.rejection(), Some(Rejection::Deleted), "by {schedule:?}");
+            }
+        }
+    });
+}
+
 /// Of two changes to one and the same password at once, in one session, the second was told that its
 /// session was superseded, or that the right password was wrong. Neither was so: the first had moved the
 /// session on.
