@@ -6,6 +6,7 @@ mod key;
 mod record;
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -160,8 +161,11 @@ impl Keyring {
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
         let path = path.as_ref();
         let keys = file::read(path)?;
-        file::sync_directory(path)?;
-        Ok(Self::new(keys, Some(path.to_owned())))
+        // A link stays one when the file is replaced, and whoever rotates through it waits for whoever does
+        // without it.
+        let path = fs::canonicalize(path)?;
+        file::sync_directory(&path)?;
+        Ok(Self::new(keys, Some(path)))
     }
 
     /// A keyring that lives as long as the process, with keys out of `entropy`.

@@ -140,3 +140,20 @@ fn a_key_that_another_process_has_retired_ends_at_the_next_sweep() {
     run(engine.sweep(1)).unwrap();
     assert!(engine.id_token_claims(&made_up).is_none());
 }
+
+/// A link to the key file was replaced by a file of its own, and those who had the file itself open knew
+/// nothing of the new keys.
+#[cfg(unix)]
+#[test]
+fn through_a_link_the_file_is_rotated_and_the_link_stays() {
+    let (directory, path) = file();
+    let direct = Keyring::open(&path).unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let linked = Keyring::open(&link).unwrap();
+    linked.rotate(Purpose::AccessToken, MINUTE, NOW, &SystemEntropy).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    direct.refresh().unwrap();
+    assert!(opens(&token().seal(&linked), &direct, NOW));
+    assert!(!directory.path().join("link.lock").exists(), "both wait for the same lock");
+}
