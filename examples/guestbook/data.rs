@@ -1,8 +1,8 @@
 //! What the site keeps: messages, preferences, and how far it has read the engine's events.
 //!
 //! Every row names a person by the `sub`, which is all that a host needs to keep of a user. The tables
-//! stand beside the engine's in one file, so that a copy of it is a whole backup; a host with a
-//! database of its own keeps them there, since nothing here is joined with a table of the engine.
+//! stand beside the engine's in one database, so that a copy that SQLite makes of it is a whole backup; a
+//! host with a database of its own keeps them there, since nothing here is joined with a table of the engine.
 
 use std::io;
 use std::path::{self, Path};

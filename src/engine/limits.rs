@@ -64,12 +64,13 @@ impl Limits {
         }
     }
 
-    /// Fills the buckets of a login ID, from whatever address it was tried: whoever has proven to have it starts
-    /// anew.
+    /// Fills the bucket of a login ID, whose owner has proven to have it, and leaves a few tries to each
+    /// address that it was tried from: so many that the owner gets in, and so few that those who go on trying
+    /// do not empty it again at once.
     pub(super) fn forget_failures(&self, keyring: &Keyring, identity: &IdentityKey) {
         let keys = PasswordKeys::of_identity(keyring, identity, None);
-        self.passwords.forget(|key| *key == keys.user);
-        self.passwords_per_address.forget(|key| key[..HALF] == keys.user[..HALF]);
+        self.passwords.ease(u32::MAX, |key| *key == keys.user);
+        self.passwords_per_address.ease(FEW_TRIES, |key| key[..HALF] == keys.user[..HALF]);
     }
 
     fn password_buckets(&self, keys: &PasswordKeys) -> impl Iterator<Item = (&Buckets, Key)> {
@@ -203,9 +204,13 @@ impl Buckets {
         }
     }
 
-    /// Fills the buckets of these keys.
-    fn forget(&self, is_meant: impl Fn(&Key) -> bool) {
-        self.lock().retain(|key, _| !is_meant(key));
+    /// Sees that the buckets of these keys have so many tokens, if they hold as many.
+    fn ease(&self, tokens: u32, is_meant: impl Fn(&Key) -> bool) {
+        let Some(refill) = self.refill_milliseconds else { return };
+        let most = refill.saturating_mul(self.burst.saturating_sub(i64::from(tokens)).max(0));
+        for (_, level) in self.lock().iter_mut().filter(|(key, _)| is_meant(key)) {
+            level.missing = level.missing.min(most);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Level>> {
@@ -236,6 +241,8 @@ fn prefix(address: IpAddr) -> Key {
     }
 }
 
+/// Tries that an address has at least when a new password was set.
+const FEW_TRIES: u32 = 3;
 /// Most buckets of one kind; about four megabytes.
 const MAX_BUCKETS: usize = 65_536;
 /// Events about one key that was refused.

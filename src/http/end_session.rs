@@ -23,8 +23,11 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     let target = target(http, &fields);
     // Of several, somebody on a neighbouring host has set all but one: whoever logs out means each.
     let sessions = http.site().cookies.sessions(call.headers());
-    let tokens = sessions.filter_map(SessionToken::parse).take(MAX_SESSIONS);
+    let tokens = sessions.filter_map(SessionToken::parse).take(MAX_SESSIONS + 1);
     let tokens: Vec<SessionToken> = tokens.collect();
+    if MAX_SESSIONS < tokens.len() {
+        return Err(Problem::InvalidRequest("there are too many session cookies"));
+    }
     // No cookie is taken away that was not sent: a form elsewhere makes a browser come here without it.
     if tokens.is_empty() {
         return Ok(answer::see_other(&target));

@@ -88,6 +88,17 @@ async fn beside_a_planted_cookie_every_session_is_ended() {
 }
 
 #[tokio::test]
+async fn beside_more_cookies_than_can_be_ended_nobody_is_told_to_be_logged_out() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    become_regular(&mut browser).await;
+    let planted = format!("session={}; ", "A".repeat(43)).repeat(8);
+    let cookies = format!("{planted}session={}; same_site_strict=true", browser.cookies["session"]);
+    let answer = site.ask(with(get(&target(&[BACK])), "cookie", &cookies)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn whoever_plants_a_cookie_and_knows_its_id_token_logs_nobody_else_out() {
     let site = Site::new();
     let mut browser = Browser::new(&site);

@@ -145,6 +145,25 @@ fn who_sets_a_new_password_by_proof_is_not_kept_waiting_by_what_failed_before() 
     });
 }
 
+/// Ten addresses that went on trying had emptied the bucket again before the owner came.
+#[test]
+fn who_goes_on_trying_does_not_keep_the_owner_of_a_new_password_out() {
+    let world = World::new(Place::Memory);
+    world.regular("ada");
+    let try_all =
+        || (1..=10).for_each(|last| while fail(&world, last) != Rejection::LimitReached {});
+    let owner = |text| {
+        let credential = Credential::password(email("ada"), text);
+        run(world.engine.sign_in(credential, None, cookie(), Some(address(11))))
+    };
+    try_all();
+    assert_eq!(refused(owner(PASSWORD)), Rejection::LimitReached);
+    let ada = ProvenIdentity::login_id(email("ada"));
+    run(world.engine.set_password(ada, "a set password")).unwrap();
+    try_all();
+    owner("a set password").unwrap();
+}
+
 #[test]
 fn failed_passwords_are_limited_per_login_id_and_address() {
     on_every_backend_with(three_failures, |world| {
