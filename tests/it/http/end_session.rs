@@ -72,12 +72,12 @@ async fn a_form_on_a_neighbouring_host_logs_nobody_out_unasked() {
 /// Beside a cookie that a neighbouring host had planted, the person was told to be logged out, and was not.
 #[tokio::test]
 async fn beside_a_planted_cookie_every_session_is_ended() {
-    let site = Site::new();
-    let mut browser = Browser::new(&site);
-    become_regular(&mut browser).await;
-    let session = browser.cookies["session"].clone();
     let planted = "A".repeat(43);
     for first in [true, false] {
+        let site = Site::new();
+        let mut browser = Browser::new(&site);
+        become_regular(&mut browser).await;
+        let session = browser.cookies["session"].clone();
         let both = if first { [&planted, &session] } else { [&session, &planted] };
         let cookies = format!("session={}; same_site_strict=true; session={}", both[0], both[1]);
         let answer = site.ask(with(get(&target(&[BACK])), "cookie", &cookies)).await;
