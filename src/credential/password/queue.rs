@@ -48,22 +48,15 @@ impl<T> Queue<T> {
             self.changed.notify_one();
             return Ok(None);
         }
-        if state.is_closed || self.capacity == 0 {
+        if state.is_closed {
             return Err(Refused);
         }
-        let gone = if self.capacity <= state.waiting.len() {
-            let last = state.waiting.iter().enumerate().max_by_key(|(_, waiting)| waiting.turn);
-            match last {
-                Some((last, waiting)) if new.turn < waiting.turn => state.waiting.remove(last),
-                Some(_) | None => return Err(Refused),
-            }
-        } else {
-            None
-        };
+        let is_full = self.capacity <= state.waiting.len();
+        let gone = if is_full { Some(state.make_room(new.turn)?) } else { None };
         state.waiting.push_back(new);
         drop(state);
         self.changed.notify_one();
-        Ok(gone.map(|gone| gone.job))
+        Ok(gone)
     }
 
     /// The next job; waits for one. `None` once the queue is closed.
@@ -73,12 +66,8 @@ impl<T> Queue<T> {
             if state.is_closed {
                 return None;
             }
-            // Of those with the same turn the first.
-            let next = state.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.turn);
-            let next = next.map(|(next, _)| next);
-            if let Some(next) = next.and_then(|next| state.waiting.remove(next)) {
-                state.turn = next.turn;
-                return Some(next.job);
+            if let Some(job) = state.take() {
+                return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -105,6 +94,21 @@ impl<T> State<T> {
         let theirs = |waiting: &&Waiting<T>| asker.is_some() && waiting.asker == asker;
         let before = self.waiting.iter().rfind(theirs).map_or(self.turn, |waiting| waiting.turn);
         before.saturating_add(1)
+    }
+
+    /// Takes the job whose turn it is: of those with the same turn the first.
+    fn take(&mut self) -> Option<T> {
+        let (next, _) = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.turn)?;
+        let next = self.waiting.remove(next)?;
+        self.turn = next.turn;
+        Some(next.job)
+    }
+
+    /// Gives back the job that is due last, if that is later than `turn`.
+    fn make_room(&mut self, turn: u64) -> Result<T, Refused> {
+        let last = self.waiting.iter().enumerate().max_by_key(|(_, waiting)| waiting.turn);
+        let (last, _) = last.filter(|(_, waiting)| turn < waiting.turn).ok_or(Refused)?;
+        self.waiting.remove(last).map(|gone| gone.job).ok_or(Refused)
     }
 }
 
