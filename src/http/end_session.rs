@@ -32,18 +32,7 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     if tokens.is_empty() {
         return Ok(answer::see_other(&target));
     }
-    let mut live = Vec::new();
-    for token in &tokens {
-        match http.caller_by_cookie(token).await.map_err(Failure::from) {
-            Ok(caller) => live.push((token, Some(caller.user))),
-            // Who it is cannot be told of somebody who is locked out for now.
-            Err(Failure::Rejected(Rejection::Disabled)) => live.push((token, None)),
-            Err(Failure::Rejected(_)) => {}
-            Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
-                return Err(Problem::of(failure, Problem::FlowOver));
-            }
-        }
-    }
+    let live = live_sessions(http, &tokens).await?;
     let is_confirmed = call.is_post() && fields.get("confirm") == Some("true");
     if is_confirmed {
         http.refuse_foreign_form(call)?;
@@ -61,7 +50,7 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
     let is_own_wish = is_hinted
         || !loses_guest
             && http.site().cookies.is_same_site(call.headers())
-            && !(call.is_post() && http.refuse_foreign_sender(call).is_err());
+            && (!call.is_post() || http.refuse_foreign_sender(call).is_ok());
     if live.is_empty() || is_confirmed || is_own_wish && is_visit(call.headers()) {
         for (token, _) in live {
             let signed_out = http.engine().sign_out(token).await;
@@ -76,6 +65,26 @@ async fn answer(http: &Http, call: &Call) -> Result<Response, Problem> {
         state: fields.get("state"),
     });
     Ok(http.page(http::StatusCode::OK, &page, Some(&target)))
+}
+
+/// The sessions that are not over, with whose they are; nobody's if that cannot be told, of somebody who is
+/// locked out for now.
+async fn live_sessions<'a>(
+    http: &Http,
+    tokens: &'a [SessionToken],
+) -> Result<Vec<(&'a SessionToken, Option<User>)>, Problem> {
+    let mut live = Vec::new();
+    for token in tokens {
+        match http.caller_by_cookie(token).await.map_err(Failure::from) {
+            Ok(caller) => live.push((token, Some(caller.user))),
+            Err(Failure::Rejected(Rejection::Disabled)) => live.push((token, None)),
+            Err(Failure::Rejected(_)) => {}
+            Err(failure @ (Failure::Later(_) | Failure::Broken(_))) => {
+                return Err(Problem::of(failure, Problem::FlowOver));
+            }
+        }
+    }
+    Ok(live)
 }
 
 /// Whether somebody goes here, as far as the browser says. An image, a frame or a script of a page loads

@@ -1,6 +1,6 @@
 //! Which origins may read answers and send forms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -10,15 +10,15 @@ use http::header::{
 use url::Url;
 
 use crate::model::ClientId;
-use crate::rules::{ClientPolicy, Policy};
+use crate::rules::Policy;
 
 /// Our own origin and the others that the policy names.
 #[derive(Debug)]
 pub(super) struct Origins {
     own: String,
     allowed: BTreeSet<String>,
-    /// Clients, each with an origin of one of its redirect URIs.
-    of_clients: BTreeSet<(String, String)>,
+    /// The origins of each client's redirect URIs.
+    of_clients: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Who may read the answers of an endpoint from a script.
@@ -51,14 +51,12 @@ impl Origins {
         let own = own.unwrap_or_else(|| policy.public_origin.as_str().to_owned());
         // What a client may not do for people, a page of it may not do with their cookies.
         let acting = policy.clients.iter().filter(|client| client.is_first_party_public());
-        let of_client = |client: &ClientPolicy| {
-            let id = client.client_id.clone();
-            let origins = client.redirect_uris.iter().filter_map(|uri| normal(uri));
-            origins.map(|origin| (id.clone(), origin)).collect::<Vec<_>>()
-        };
-        let of_clients: BTreeSet<_> = acting.flat_map(of_client).collect();
+        let origins = |uris: &[String]| uris.iter().filter_map(|uri| normal(uri)).collect();
+        let of_clients: BTreeMap<_, BTreeSet<_>> = acting
+            .map(|client| (client.client_id.clone(), origins(&client.redirect_uris)))
+            .collect();
         let listed = policy.http.allowed_origins.iter().filter_map(|uri| normal(uri));
-        let redirects = of_clients.iter().map(|(_, origin)| origin.clone());
+        let redirects = of_clients.values().flatten().cloned();
         let allowed = listed.chain(redirects).chain([own.clone()]).collect();
         Self { own, allowed, of_clients }
     }
@@ -88,9 +86,9 @@ impl Origins {
         match (self.sender(headers), headers.get(ORIGIN)) {
             (Sender::Own | Sender::Unknown, _) => true,
             (Sender::Listed, Some(origin)) => {
-                let is =
-                    |text: &str, of: &(String, String)| of.0 == client.as_str() && of.1 == text;
-                origin.to_str().is_ok_and(|text| self.of_clients.iter().any(|of| is(text, of)))
+                let origins = self.of_clients.get(client.as_str());
+                let is_theirs = |text| origins.is_some_and(|origins| origins.contains(text));
+                origin.to_str().is_ok_and(is_theirs)
             }
             (Sender::Listed, None) | (Sender::Foreign, _) => false,
         }
