@@ -62,19 +62,19 @@ pub(super) fn rewrite(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
-    let mut left = file.metadata()?.len();
-    if left == 0 {
+    let length = file.metadata()?.len();
+    if length == 0 {
         return Ok(());
     }
     let mut portion = vec![0; PORTION];
     let mut position = 0;
-    while 0 < left {
-        let length = usize::try_from(left).map_or(PORTION, |left| left.min(PORTION));
-        file.read_exact(&mut portion[..length])?;
+    while position < length {
+        let left = usize::try_from(length - position).unwrap_or(PORTION);
+        let portion = &mut portion[..left.min(PORTION)];
+        file.read_exact(portion)?;
         file.seek(SeekFrom::Start(position))?;
-        file.write_all(&portion[..length])?;
-        position += length as u64;
-        left -= length as u64;
+        file.write_all(portion)?;
+        position += portion.len() as u64;
     }
     file.sync_data()
 }
