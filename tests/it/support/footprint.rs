@@ -24,30 +24,26 @@ enum Part {
     /// All users, their identities and keys, and the events. A commit takes identities and appends events,
     /// so that also commits on different users can be told apart by their order.
     Users,
-    /// All sessions.
-    Sessions,
-    /// The session with this digest. Its ID is drawn, and no other's.
-    Session(TokenDigest),
-    /// All nonces that are spent.
-    Nonces,
-    /// Whether this nonce is spent.
-    Nonce(Nonce),
+    /// The session with this digest, or all. Its ID is drawn, and no other's.
+    Sessions(Option<TokenDigest>),
+    /// Whether this nonce is spent, or each.
+    Nonces(Option<Nonce>),
 }
 
 impl Part {
     fn meets(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Clock, Self::Clock)
-            | (Self::Users, Self::Users)
-            | (Self::Sessions, Self::Sessions | Self::Session(_))
-            | (Self::Session(_), Self::Sessions)
-            | (Self::Nonces, Self::Nonces | Self::Nonce(_))
-            | (Self::Nonce(_), Self::Nonces) => true,
-            (Self::Session(one), Self::Session(other)) => one == other,
-            (Self::Nonce(one), Self::Nonce(other)) => one == other,
+            (Self::Clock, Self::Clock) | (Self::Users, Self::Users) => true,
+            (Self::Sessions(one), Self::Sessions(other)) => is_one(one, other),
+            (Self::Nonces(one), Self::Nonces(other)) => is_one(one, other),
             _ => false,
         }
     }
+}
+
+/// Whether something is in both, where each is one thing or all of its kind.
+fn is_one<T: Copy + PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 impl Footprint {
@@ -56,46 +52,54 @@ impl Footprint {
         Self(Vec::new())
     }
 
+    fn reads(part: Part) -> Self {
+        Self(vec![(part, Access::Reads)])
+    }
+
+    fn writes(part: Part) -> Self {
+        Self(vec![(part, Access::Writes)])
+    }
+
     /// Of a step that asks for the time.
     pub(crate) fn reads_clock() -> Self {
-        Self(vec![(Part::Clock, Access::Reads)])
+        Self::reads(Part::Clock)
     }
 
     /// Of a step that moves the clock.
     pub(crate) fn moves_clock() -> Self {
-        Self(vec![(Part::Clock, Access::Writes)])
+        Self::writes(Part::Clock)
     }
 
     pub(crate) fn reads_users() -> Self {
-        Self(vec![(Part::Users, Access::Reads)])
+        Self::reads(Part::Users)
     }
 
     pub(super) fn writes_users() -> Self {
-        Self(vec![(Part::Users, Access::Writes)])
+        Self::writes(Part::Users)
     }
 
     pub(super) fn reads_sessions() -> Self {
-        Self(vec![(Part::Sessions, Access::Reads)])
+        Self::reads(Part::Sessions(None))
     }
 
     pub(super) fn writes_sessions() -> Self {
-        Self(vec![(Part::Sessions, Access::Writes)])
+        Self::writes(Part::Sessions(None))
     }
 
     pub(super) fn reads_session(digest: &TokenDigest) -> Self {
-        Self(vec![(Part::Session(*digest), Access::Reads)])
+        Self::reads(Part::Sessions(Some(*digest)))
     }
 
     pub(super) fn writes_session(digest: &TokenDigest) -> Self {
-        Self(vec![(Part::Session(*digest), Access::Writes)])
+        Self::writes(Part::Sessions(Some(*digest)))
     }
 
     pub(super) fn spends(nonce: &Nonce) -> Self {
-        Self(vec![(Part::Nonce(*nonce), Access::Writes)])
+        Self::writes(Part::Nonces(Some(*nonce)))
     }
 
     pub(super) fn sweeps() -> Self {
-        Self::writes_sessions().and(Self(vec![(Part::Nonces, Access::Writes)]))
+        Self::writes_sessions().and(Self::writes(Part::Nonces(None)))
     }
 
     /// Only a sweep shortens, and then goes on to the next user of whom the engine has noted that earlier
@@ -131,7 +135,7 @@ impl Footprint {
     /// Whether two steps that come one right after the other come to the same in either order: neither
     /// writes what the other reads or writes. What an operation does between its calls to the store touches
     /// nothing that another one looks at, but for the buckets of the limits, which count the same in either
-    /// order, and what is drawn, which decides names alone.
+    /// order; and each draws apart from the others.
     pub(crate) fn commutes(&self, other: &Self) -> bool {
         let both_read = |one: Access, other: Access| (one, other) == (Access::Reads, Access::Reads);
         self.0.iter().all(|(part, access)| {

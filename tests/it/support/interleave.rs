@@ -50,6 +50,7 @@ pub(crate) fn interleave_unless_known<'a, T>(
         let open = open.map(|(number, stepped)| Open { number, footprint: stepped.next.clone() });
         let open: Vec<Open> = open.collect();
         if open.is_empty() {
+            schedule.end();
             return Some(all.into_iter().filter_map(|one| one.done).collect());
         }
         all[schedule.next(open)?].advance();

@@ -91,6 +91,12 @@ impl Schedule {
         Some(turn)
     }
 
+    /// Sees that nothing of what was chosen is left when all futures have ended.
+    pub(super) fn end(&self) {
+        let is_followed = self.chosen.len() <= self.taken.len();
+        assert!(is_followed, "an order that came once is not to be had again");
+    }
+
     /// Those that sleep at the next step.
     fn asleep(&self) -> Vec<usize> {
         let Some(pruning) = &self.pruning else { return Vec::new() };
@@ -220,8 +226,6 @@ pub(crate) fn in_every_order_that_matters(
     let mut played = 0;
     while let Some(mut schedule) = open.pop() {
         played += u64::from(play(&mut schedule));
-        let is_followed = schedule.chosen.len() <= schedule.taken.len();
-        assert!(is_followed, "an order that came once is not to be had again");
         for step in schedule.chosen.len()..schedule.taken.len() {
             open.extend(schedule.others_awake_at(step));
         }
