@@ -7,6 +7,8 @@ pub(crate) enum Act {
     Promote,
     /// The guest without one is promoted as Ada too.
     PromoteRival,
+    /// The owner was promoted from a guest, and whoever asked for that asks again.
+    PromoteAgain,
     /// The guest with a device key is promoted under the login ID of the owner, and merged.
     Merge,
     /// The same guest signs in as the owner, and is merged.
@@ -51,6 +53,7 @@ impl Act {
     pub(crate) const ALL: &[Self] = &[
         Self::Promote,
         Self::PromoteRival,
+        Self::PromoteAgain,
         Self::Merge,
         Self::SignInAsGuest,
         Self::SignInByKey,
@@ -83,25 +86,28 @@ impl Act {
     pub(crate) const KINDS: &[Self] = &[
         Self::Promote,
         Self::PromoteRival,
+        Self::PromoteAgain,
         Self::SignInByKey,
         Self::Refresh,
         Self::SignOut,
         Self::Disable,
         Self::Delete,
+        Self::DeleteOwner,
         Self::ChangePassword,
         Self::Merge,
         Self::SweepLater,
     ];
 
-    /// The threes that most can come of: a guest on the way to two users at once, two guests to one user, and
-    /// somebody who comes in while the guest goes.
-    pub(crate) const MOST_DANGEROUS: [[Self; 3]; 6] = [
+    /// The threes that most can come of: a guest on the way to two users at once, two guests to one user,
+    /// somebody who comes in while the guest goes, and a login ID that goes from one user to another.
+    pub(crate) const MOST_DANGEROUS: [[Self; 3]; 7] = [
         [Self::Promote, Self::Promote, Self::Merge],
         [Self::Promote, Self::PromoteRival, Self::Delete],
         [Self::Promote, Self::Merge, Self::SignInByKey],
         [Self::Promote, Self::SignInByKey, Self::Disable],
         [Self::Merge, Self::SignInByKey, Self::Delete],
         [Self::Merge, Self::Disable, Self::Delete],
+        [Self::Merge, Self::DeleteOwner, Self::PromoteAgain],
     ];
 
     /// Whether it is for the policy's `on_conflict` to say what comes of it.
@@ -127,7 +133,8 @@ impl Act {
             | Self::Refresh
             | Self::UseAccessToken => &[Guest],
             Self::SignOutRival | Self::AccessRival | Self::OpenFlow => &[Rival],
-            Self::SignInByPassword
+            Self::PromoteAgain
+            | Self::SignInByPassword
             | Self::SignInToOne
             | Self::SignUpAsOwner
             | Self::SignOutAllOfOwner
@@ -156,7 +163,8 @@ impl Act {
             Self::SignInByKey => Takes::Request,
             Self::SignInByNewKey => Takes::RequestByNewKey,
             Self::UseAccessToken => Takes::AccessToken,
-            Self::SignInByPassword
+            Self::PromoteAgain
+            | Self::SignInByPassword
             | Self::SignInToOne
             | Self::SignUp
             | Self::SignUpAsOwner

@@ -21,6 +21,8 @@ pub(crate) struct Scene {
     pub(super) guest: Option<Held>,
     pub(super) rival: Option<Held>,
     pub(super) owner: Option<Held>,
+    /// The owner before it was promoted.
+    before_promotion: Option<Guest>,
     pub(super) ada: String,
     pub(super) owners_name: String,
     /// What each side shows that can be used once.
@@ -80,7 +82,12 @@ impl Scene {
             Held::from(run(signed_in).unwrap())
         });
         let rival = has(Touched::Rival).then(|| world.guest());
-        let owner = has(Touched::Owner).then(|| world.regular(&owners_name));
+        let before_promotion =
+            acts.contains(&Act::PromoteAgain).then(|| world.by_session(&world.guest()));
+        let owner = has(Touched::Owner).then(|| match &before_promotion {
+            Some(guest) => world.promote(guest, password(&owners_name)).unwrap(),
+            None => world.regular(&owners_name),
+        });
         let fence = rival.as_ref().map(|rival| world.user(rival.user).ends_at.unwrap());
         // Too early for the access to be recorded.
         world.advance(seconds(59));
@@ -111,6 +118,7 @@ impl Scene {
             guest,
             rival,
             owner,
+            before_promotion,
             ada,
             owners_name,
             shown,
@@ -130,6 +138,9 @@ impl Scene {
         let (as_ada, as_owner) = (|| password(&self.ada), || password(&self.owners_name));
         match act {
             Act::Promote | Act::PromoteRival => promoted(engine, shown.guest(), as_ada()).await,
+            Act::PromoteAgain => {
+                promoted(engine, self.before_promotion.as_ref().unwrap(), as_owner()).await
+            }
             Act::Merge => promoted(engine, shown.guest(), as_owner()).await,
             Act::SignInAsGuest => {
                 let guest = Some(shown.guest());
