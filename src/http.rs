@@ -25,6 +25,7 @@ mod object;
 mod origin;
 mod pages;
 mod redirect;
+mod refused;
 mod resolve;
 mod revoke;
 mod route;
@@ -48,6 +49,7 @@ pub use limits::{
 pub use pages::{
     Alert, FormField, FormPage, GuestNote, Page, Pages, PlainPages, Problem, SignOutPage,
 };
+pub use refused::{Refusal, Refused};
 
 use crate::credential::SessionToken;
 use crate::engine::Engine;

@@ -6,12 +6,13 @@ use ::axum::response::{IntoResponse, Response};
 use ::http::request::Parts;
 
 use crate::engine::Caller;
-use crate::http::{self, Http};
+use crate::http::{Http, Refusal, Refused};
 
 /// Somebody with a session, anonymous or regular.
 ///
 /// By the access token in `Authorization`, else by the session cookie; see [`Http::caller`] for when a
-/// cookie does not count. Anybody else is refused with status 401, a disabled guest with 403; a
+/// cookie does not count. Anybody else is refused with status 401, a disabled guest with 403, and so is a
+/// request without an access token that changes things and that a page elsewhere has the browser send; a
 /// regular user's sessions are over when it is disabled.
 #[derive(Clone, Debug)]
 pub struct AnyUser(pub Caller);
@@ -28,20 +29,45 @@ pub struct RegularUser(pub Caller);
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<Caller>);
 
-/// Why a handler was not called, as the response that says so.
-#[derive(Debug)]
-pub struct UserRejection(Box<http::Response>);
+/// Why a handler was not called. As a response it is JSON; a page for people takes the [`Refused`] and
+/// says it in words, or leads on:
+///
+/// ```
+/// use axum::response::{IntoResponse, Redirect, Response};
+/// use guestpass::axum::{RegularUser, UserRejection};
+/// use guestpass::http::Refusal;
+///
+/// async fn order(user: Result<RegularUser, UserRejection>) -> Response {
+///     match user {
+///         Ok(RegularUser(caller)) => format!("an order of {}", caller.user.id).into_response(),
+///         Err(rejection) => match rejection.refusal() {
+///             Refusal::Anonymous => Redirect::to("/keep").into_response(),
+///             Refusal::NoSession => Redirect::to("/log-in").into_response(),
+///             _ => rejection.into_response(),
+///         },
+///     }
+/// }
+/// # let _ = axum::Router::<guestpass::http::Http>::new().route("/order", axum::routing::get(order));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UserRejection(Box<Refused>);
 
 impl UserRejection {
-    /// The response.
-    pub fn into_inner(self) -> http::Response {
+    /// Why the handler was not called.
+    pub fn refusal(&self) -> Refusal {
+        self.0.refusal
+    }
+
+    /// The same with the response.
+    pub fn into_inner(self) -> Refused {
         *self.0
     }
 }
 
 impl IntoResponse for UserRejection {
     fn into_response(self) -> Response {
-        self.0.map(Body::from)
+        self.0.response.map(Body::from)
     }
 }
 

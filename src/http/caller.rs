@@ -1,13 +1,11 @@
 //! Who makes a request: by access token, else by session cookie.
 
-use http::StatusCode;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
 
 use super::Http;
-use super::answer::{self, Failure, Response};
+use super::answer::Failure;
 use super::cookie::Found;
-use super::oauth::OAuthError;
 use super::origin::Sender;
 use crate::credential::SessionToken;
 use crate::engine::{Caller, Error};
@@ -51,7 +49,7 @@ impl Http {
     }
 
     /// Whether a page elsewhere lets the browser ask for something that changes things.
-    fn is_forged(&self, parts: &Parts) -> bool {
+    pub(super) fn is_forged(&self, parts: &Parts) -> bool {
         if parts.method.is_safe() {
             return false;
         }
@@ -108,92 +106,24 @@ impl Http {
 
 impl Http {
     /// Who makes the request, where somebody must.
-    pub(super) async fn caller_or_refusal(&self, parts: &Parts) -> Result<Caller, OAuthError> {
-        let refusal = |rejection| OAuthError::of_session(Failure::Rejected(rejection));
-        let caller = match self.presented(parts) {
+    pub(super) async fn caller_or_failure(&self, parts: &Parts) -> Result<Caller, Failure> {
+        self.caller_of(self.presented(parts)).await
+    }
+
+    /// The same, of a credential that was looked for before.
+    pub(super) async fn caller_of(&self, presented: Presented) -> Result<Caller, Failure> {
+        let caller = match presented {
             // Without any credential there is none to forget, and a client that keeps its session in
             // a cookie learns that it has none.
             Presented::Nothing | Presented::NoToken => {
-                return Err(refusal(Rejection::SessionUnknown));
+                return Err(Failure::Rejected(Rejection::SessionUnknown));
             }
-            Presented::Unusable => return Err(refusal(Rejection::AccessTokenInvalid)),
+            Presented::Unusable => return Err(Failure::Rejected(Rejection::AccessTokenInvalid)),
             Presented::Bearer(token) => self.engine().authenticate_access(&token).await,
             Presented::Cookie(token) => self.caller_by_cookie(&token).await,
         };
-        caller.map_err(|error| OAuthError::of_session(error.into()))
+        Ok(caller?)
     }
-
-    /// Who makes the request, anonymous or regular; for adapters that hand it to a host's handlers.
-    ///
-    /// # Errors
-    ///
-    /// The response to anybody else: status 401 without a credential that counts, 403 to a disabled
-    /// user, 503 or 500 if the engine failed.
-    ///
-    /// # Cancellation
-    ///
-    /// As with [`caller`](Self::caller).
-    pub async fn any_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
-        self.caller_or_refusal(parts).await.map_err(refused)
-    }
-
-    /// The regular user who makes the request.
-    ///
-    /// # Errors
-    ///
-    /// As with [`any_user`](Self::any_user), and the response with status 403 to an anonymous user.
-    ///
-    /// # Cancellation
-    ///
-    /// As with [`caller`](Self::caller).
-    pub async fn regular_user(&self, parts: &Parts) -> Result<Caller, Box<Response>> {
-        let caller = self.any_user(parts).await?;
-        if caller.user.is_anonymous() {
-            let description = "only a regular user may do this";
-            let status = StatusCode::FORBIDDEN;
-            return Err(refused(OAuthError::new(status, "access_denied", description)));
-        }
-        Ok(caller)
-    }
-
-    /// Who makes the request, if anybody can be told. A cookie whose session is over counts as none.
-    ///
-    /// # Errors
-    ///
-    /// As with [`any_user`](Self::any_user) for an access token; for a cookie the response to a
-    /// disabled user, and that to a failure of the engine. Without an access token also the response with
-    /// status 403 to a request that changes things and that a page elsewhere has the browser send: a host
-    /// that makes a guest of nobody would put the new guest in the place of whoever is there.
-    ///
-    /// # Cancellation
-    ///
-    /// As with [`caller`](Self::caller).
-    pub async fn optional_user(&self, parts: &Parts) -> Result<Option<Caller>, Box<Response>> {
-        match self.presented(parts) {
-            Presented::Bearer(_) => self.any_user(parts).await.map(Some),
-            _ if self.is_forged(parts) => {
-                let description = "a page elsewhere may not do this";
-                Err(refused(OAuthError::new(StatusCode::FORBIDDEN, "access_denied", description)))
-            }
-            Presented::Nothing | Presented::NoToken | Presented::Unusable => Ok(None),
-            Presented::Cookie(token) => {
-                match self.caller_by_cookie(&token).await.map_err(Failure::from) {
-                    Ok(caller) => Ok(Some(caller)),
-                    Err(
-                        failure @ (Failure::Rejected(Rejection::Disabled)
-                        | Failure::Later(_)
-                        | Failure::Broken(_)),
-                    ) => Err(refused(OAuthError::of_session(failure))),
-                    Err(Failure::Rejected(_)) => Ok(None),
-                }
-            }
-        }
-    }
-}
-
-fn refused(error: OAuthError) -> Box<Response> {
-    let no_store = HeaderValue::from_static("no-store");
-    Box::new(answer::with_header(error.into_response(), CACHE_CONTROL, no_store))
 }
 
 /// The token of an `Authorization` header with the scheme `Bearer`, which may be empty.

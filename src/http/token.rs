@@ -72,7 +72,7 @@ async fn by_signed_request(
 
 /// A new ID token for whoever holds an access token or a session cookie.
 async fn by_session(http: &Http, call: &Call, client: &ClientId) -> Result<Response, OAuthError> {
-    let caller = http.caller_or_refusal(&call.parts).await?;
+    let caller = http.caller_or_failure(&call.parts).await.map_err(OAuthError::of_session)?;
     match &caller.session.kind {
         SessionKind::Refresh(owner) if owner != client => return Err(OAuthError::mismatch()),
         // A cookie comes along by itself, from whatever page asks: one of another client must not get what

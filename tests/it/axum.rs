@@ -9,12 +9,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRef};
 use axum::routing::{get, post};
-use guestpass::axum::{AnyUser, OptionalUser, Peer, RegularUser, router};
+use guestpass::axum::{AnyUser, OptionalUser, Peer, RegularUser, UserRejection, router};
 use guestpass::http::{Http, MAX_BODY_BYTES};
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 
-use crate::http::site::{Site, get as request, json, with, with_bearer};
+use crate::http::site::{Browser, Site, get as request, json, with, with_bearer};
 
 #[derive(Clone)]
 struct Application {
@@ -138,14 +138,14 @@ async fn a_handler_s_signature_says_who_may_call_it() {
 async fn a_page_elsewhere_cannot_use_a_cookie_at_a_handler() {
     let site = Site::new();
     let router = application(&site);
-    let mut browser = crate::http::site::Browser::new(&site);
+    let mut browser = Browser::new(&site);
     browser.become_guest().await;
     let order = |origin: &str| {
         let request = Request::post("/any").body(Vec::new()).unwrap();
         with(browser.dress(request), "origin", origin)
     };
     assert_eq!(ask(&router, order("http://localhost:3000")).await.0, StatusCode::OK);
-    assert_eq!(ask(&router, order("https://evil.example")).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(&router, order("https://evil.example")).await.0, StatusCode::FORBIDDEN);
 }
 
 /// A handler that makes a guest of nobody would otherwise let a page elsewhere exchange a visitor, whose
@@ -154,7 +154,7 @@ async fn a_page_elsewhere_cannot_use_a_cookie_at_a_handler() {
 async fn a_page_elsewhere_is_not_nobody() {
     let site = Site::new();
     let router = application(&site);
-    let mut browser = crate::http::site::Browser::new(&site);
+    let mut browser = Browser::new(&site);
     browser.become_guest().await;
     let bare = || Request::post("/optional").body(Vec::new()).unwrap();
     let dressed = || browser.dress(bare());
@@ -169,6 +169,36 @@ async fn a_page_elsewhere_is_not_nobody() {
     assert_eq!(ask(&router, own(dressed())).await, (StatusCode::OK, "true".to_owned()));
     // What is no browser says nothing of an origin.
     assert_eq!(ask(&router, bare()).await, (StatusCode::OK, "false".to_owned()));
+}
+
+/// A host that answers in words of its own has to know whom it speaks to: whoever has no session may become
+/// a guest, which nobody else must.
+#[tokio::test]
+async fn a_handler_is_told_why_somebody_is_refused() {
+    let site = Site::new();
+    let why = async |result: Result<RegularUser, UserRejection>| match result {
+        Ok(_) => "nothing".to_owned(),
+        Err(rejection) => {
+            assert!(!rejection.to_string().is_empty());
+            format!("{:?}", rejection.refusal())
+        }
+    };
+    let router = Router::new().route("/why", get(why).post(why)).with_state(site.http.clone());
+    let why = async |request| ask(&router, request).await.1;
+    let (mut browser, ada) = (Browser::new(&site), site.regular("ada@example.com").await);
+    assert_eq!(why(request("/why")).await, "NoSession");
+    assert_eq!(why(with_bearer(request("/why"), &ada.access)).await, "nothing");
+    assert_eq!(why(with_bearer(request("/why"), "nonsense")).await, "NoSession");
+    browser.become_guest().await;
+    assert_eq!(why(browser.dress(request("/why"))).await, "Anonymous");
+    let posted = || Request::post("/why").body(Vec::new()).unwrap();
+    for post in [posted(), browser.dress(posted())] {
+        assert_eq!(why(with(post, "origin", "https://evil.example")).await, "Foreign");
+    }
+    let (parts, _) = browser.dress(request("/why")).into_parts();
+    let guest = site.http.any_user(&parts).await.unwrap().user.id;
+    site.engine().disable(guest).await.unwrap();
+    assert_eq!(why(browser.dress(request("/why"))).await, "Disabled");
 }
 
 #[tokio::test]

@@ -158,5 +158,6 @@ async fn a_session_of_a_client_that_is_gone_is_an_invalid_token() {
     });
     assert_eq!(error(&after.userinfo(&guest.access).await), (401, "invalid_token".to_owned()));
     let (parts, _) = with_bearer(get("/hello"), &guest.access).into_parts();
-    assert_eq!(after.http.any_user(&parts).await.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+    let refused = after.http.any_user(&parts).await.unwrap_err();
+    assert_eq!(refused.response.status(), StatusCode::UNAUTHORIZED);
 }
