@@ -191,6 +191,10 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
         (Some(guest), Some(caller), _) if guest.user() == caller.user.id => {
             Ok(Visitor::Guest(guest))
         }
+        // Its promotion or merging was done, and the browser has not heard of it: it may ask again.
+        (Some(guest), None, Some(token)) if is_session_of(http, &token, &guest).await? => {
+            Ok(Visitor::Guest(guest))
+        }
         (Some(_), _, _) => Err(Problem::NotYourGuest),
         (None, Some(caller), Some(token)) if caller.user.is_anonymous() => {
             let guest = http.engine().guest_by_session(&token).await;
@@ -199,6 +203,15 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
         }
         (None, Some(_), _) => Ok(Visitor::Regular),
         (None, None, _) => Ok(Visitor::Nobody),
+    }
+}
+
+/// Whether a session is or was that of a guest, whatever has become of the guest.
+async fn is_session_of(http: &Http, token: &SessionToken, guest: &Guest) -> Result<bool, Problem> {
+    match http.engine().guest_by_session(token).await.map_err(Failure::from) {
+        Ok(by_session) => Ok(by_session.user() == guest.user()),
+        Err(Failure::Rejected(_)) => Ok(false),
+        Err(failure) => Err(Problem::of(failure, Problem::FlowOver)),
     }
 }
 

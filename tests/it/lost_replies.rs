@@ -62,10 +62,10 @@ fn play(place: Place, random: &mut Random) -> u64 {
     run(async {
         let mut line = Line { site: &site, random, replies: 0, orphans: 0 };
         for number in 0..CLIENTS {
-            if number % 2 == 0 {
-                line.live_on_a_phone(number).await;
-            } else {
-                line.live_in_a_browser(number).await;
+            match number % 3 {
+                0 => line.live_on_a_phone(number).await,
+                1 => line.live_in_a_browser(number).await,
+                _ => line.live_by_cookie(number).await,
             }
         }
         let guests = usize::from(CLIENTS) + line.orphans;
@@ -152,6 +152,33 @@ impl Line<'_> {
         };
         let tokens = self.sign_up(&mut browser, &page, number, "web", REDIRECT_URI).await;
         assert_eq!(self.be(&tokens, "web", false, Some(number)).await, sub);
+    }
+
+    async fn live_by_cookie(&mut self, number: u8) {
+        let mut browser = Browser::new(self.site);
+        let body = json!({ "session_type": "cookie" }).to_string();
+        loop {
+            match self.ask(post("/api/anonymous_user/signup", &body)).await {
+                Some(answer) => break browser.keep(&answer),
+                None => self.orphans += 1,
+            }
+        }
+        let info = self.insist(|| browser.dress(get("/oauth2/userinfo"))).await;
+        assert_eq!(info.json()[IS_ANONYMOUS], true);
+        let page = loop {
+            let ask = || browser.dress(post("/api/anonymous_user/promotion_code", &body));
+            let hint = code_hint(&self.insist(ask).await.text("promotion_code"));
+            let parameters = [("response_type", "none"), ("login_hint", &hint)];
+            if let Some(page) = self.open(&mut browser, &parameters).await {
+                break page;
+            }
+        };
+        let done = self.insist(|| browser.dress(filled(&page, number))).await;
+        assert!(done.location().starts_with(REDIRECT_URI), "{}", done.body);
+        browser.keep(&done);
+        let after = self.insist(|| browser.dress(get("/oauth2/userinfo"))).await;
+        assert_eq!(sub_of(&after), sub_of(&info));
+        assert_eq!(after.json()["email"], email(number));
     }
 
     /// Uses tokens for a while, and answers with whose they are.

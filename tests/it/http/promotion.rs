@@ -435,3 +435,40 @@ async fn a_guest_that_is_over_is_told_what_became_of_it() {
         assert!(refused.alert().unwrap().contains(says), "{end}: {:?}", refused.alert());
     }
 }
+
+/// The page of a guest whose promotion was done, and whose browser never heard of it, was called another
+/// guest's.
+#[tokio::test]
+async fn with_cookies_whoever_lost_the_answer_asks_again() {
+    let site = Site::with(|policy| policy.anonymous.on_conflict = OnConflict::Login);
+    for (number, path) in ["signup", "login"].into_iter().enumerate() {
+        let mut browser = Browser::new(&site);
+        let guest = browser.become_guest().await;
+        let hint = code_hint(&browser.promotion_code().await);
+        let parameters = [("response_type", "none"), ("x_page", path), ("login_hint", &hint)];
+        let page = browser.authorize(&parameters).await;
+        let email = format!("user-{number}@example.com");
+        let expected = if path == "login" {
+            sub_of(&site.userinfo(&site.regular(&email).await.access).await)
+        } else {
+            guest
+        };
+        let before = browser.cookies.clone();
+        for _ in 0..2 {
+            browser.cookies = before.clone();
+            let done = browser.submit(&page, &email, PASSWORD).await;
+            assert_eq!(
+                done.location(),
+                format!("{REDIRECT_URI}?state=the+app%27s"),
+                "{}",
+                done.body
+            );
+            assert_eq!(browser.sub().await, expected);
+        }
+        browser.cookies = before;
+        let shown = browser.get(&page).await;
+        assert_eq!(shown.status, StatusCode::OK, "{}", shown.body);
+        let refused = browser.submit(&page, &email, "another password").await;
+        assert!(refused.alert().is_some() && refused.header("location").is_none());
+    }
+}
