@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::engine::{Engine, Error};
+use crate::engine::{Caller, Engine, Error};
 use crate::model::{
     Account, AuthenticatorKind, Identity, IdentityKind, LoginIdType, Standing, UserId,
 };
-use crate::rules::Rejection;
+use crate::rules::{Rejection, lifetime};
 
 /// What is told about a user; serialises as the SDKs read it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a claim of its own on the wire")]
@@ -94,7 +94,8 @@ pub struct AuthenticatorInfo {
 }
 
 impl Engine {
-    /// What is told about a user.
+    /// What is told about a user, to whoever may know of it whatever becomes of the user: an operator. What
+    /// a user is told of itself is [`caller_info`](Self::caller_info).
     ///
     /// # Errors
     ///
@@ -111,6 +112,24 @@ impl Engine {
                 Err(Rejection::UserUnknown.into())
             }
         }
+    }
+
+    /// What is told about a user to whoever has a session of it. The session must count for the user as it
+    /// is told of: one of a guest tells nothing of whom the guest has become meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// - [`Rejection::SessionExpired`], [`Rejection::SessionSuperseded`], [`Rejection::Disabled`];
+    /// - [`Rejection::ClientUnknown`] if the session is of a client that the policy no longer has;
+    /// - [`Rejection::UserUnknown`] if a store has lost the user; [`Error::Store`].
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: it reads.
+    pub async fn caller_info(&self, caller: &Caller) -> Result<UserInfo, Error> {
+        let account = self.account(caller.user.id).await?;
+        lifetime::check(&caller.session, &account.user, self.policy(), self.now())?;
+        Ok(UserInfo::of(&account))
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) async fn userinfo(http: &Http, call: &Call) -> Response {
 
 async fn answer(http: &Http, call: &Call) -> Result<Response, OAuthError> {
     let caller = http.caller_or_failure(&call.parts).await.map_err(OAuthError::of_session)?;
-    let info = http.engine().user_info(caller.user.id).await;
+    let info = http.engine().caller_info(&caller).await;
     let info = info.map_err(|error| OAuthError::of_session(error.into()))?;
     Ok(answer::json(StatusCode::OK, &info))
 }

@@ -212,6 +212,11 @@ pub(super) const METHODS: &[Method] = &[
         let info = cast.engine.user_info(cast.owner.user).await?;
         Ok(Answer::word(info.email.unwrap()))
     }),
+    call!("caller_info", "", Nothing, |cast, time| {
+        let caller = cast.engine.authenticate(&cast.owner.token).await?;
+        let info = cast.engine.caller_info(&caller).await?;
+        Ok(Answer::word(info.email.unwrap()))
+    }),
     call!("find", "", Nothing, |cast, time| {
         let found = cast.engine.find(&(&email("owner")).into()).await?;
         Ok(Answer::word((found == Some(cast.owner.user)).to_string()))

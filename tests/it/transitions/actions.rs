@@ -3,8 +3,8 @@
 use guestpass::credential::Action;
 use guestpass::engine::FlowStart;
 use guestpass::http::Http;
-use guestpass::model::{ProvenIdentity, SessionId};
-use guestpass::{Credential, Engine, Error, Opened, SignedIn};
+use guestpass::model::{ProvenIdentity, SessionId, User};
+use guestpass::{Caller, Credential, Engine, Error, Opened, SignedIn};
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::{Request, StatusCode};
 
@@ -163,6 +163,12 @@ pub(crate) const DEEDS: &[Deed] = &[
     }),
     deed("ask who it is", "user_info", Given::Cookie, |subject| {
         done(run(subject.world.engine.user_info(subject.id())))
+    }),
+    deed("ask who one is, by its session", "caller_info", Given::Cookie, |subject| {
+        let world = &subject.world;
+        let user = User { id: subject.id(), ..world.user(world.guest().user) };
+        let caller = Caller { user, session: subject.held().session.clone() };
+        done(run(world.engine.caller_info(&caller)))
     }),
     deed("ask whose the identity is", "find", Given::Cookie, |subject| {
         match run(subject.world.engine.find(&(&email("subject")).into())).unwrap() {
