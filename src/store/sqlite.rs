@@ -240,7 +240,7 @@ impl UserStore for SqliteBackend {
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        self.readers.run(users::is_empty).await
+        self.readers.run(|connection| statement::snapshot(connection, users::is_empty)).await
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::scope;
 
 use guestpass::model::{
-    Commit, Epoch, Expect, Identity, IdentityKey, IdentityKind, LoginId, LoginIdType, Method,
-    Session, SessionId, SessionKind, Standing, Timestamp, TokenDigest, User, UserId, Version,
-    Write,
+    Commit, Epoch, Event, EventKind, Expect, Identity, IdentityKey, IdentityKind, LoginId,
+    LoginIdType, Method, Session, SessionId, SessionKind, Standing, Timestamp, TokenDigest, User,
+    UserId, Version, Write,
 };
 use guestpass::store::conformance::block_on;
 use guestpass::store::memory::MemoryBackend;
@@ -260,4 +260,29 @@ fn two_backends_on_one_file_write_without_failures() {
     }
     let again = block_on(backends[1].users().commit(&sign_up(0).commit.unwrap()));
     assert!(matches!(again, Err(CommitError::Stale)));
+}
+
+/// Whether there are users was asked before the first one came, and whether there is anything of them after
+/// that: a file in order was called corrupt, and a process that starts beside another one did not.
+#[test]
+fn a_file_is_empty_or_not_while_its_first_user_comes() {
+    for round in 0..40 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users.db");
+        let mut options = SqliteBackend::options();
+        options.durability = Durability::Normal;
+        let [writes, reads] = [(); 2].map(|()| options.open(&path).unwrap());
+        scope(|scope| {
+            let mut landing = sign_up(round);
+            let kind = EventKind::SignedUpAnonymously;
+            let told = Event { user: user_id(round), at: Timestamp::EPOCH, kind };
+            landing.commit.as_mut().unwrap().events.push(told);
+            let first = scope.spawn(move || block_on(writes.land(&landing)));
+            while !first.is_finished() {
+                block_on(reads.users().is_empty()).unwrap();
+            }
+            first.join().unwrap().unwrap();
+            assert!(!block_on(reads.users().is_empty()).unwrap());
+        });
+    }
 }
