@@ -256,6 +256,47 @@ fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     assert!(matches!(SqliteBackend::open(nowhere), Err(OpenError::Failed(_))));
 }
 
+/// Whoever was the last to close a file copied its log into it, and removed that.
+#[test]
+fn what_is_not_ours_keeps_its_log() {
+    let others = [
+        "PRAGMA user_version = 2; CREATE TABLE later (text TEXT)",
+        "PRAGMA application_id = 7; CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('keep')",
+    ];
+    for change in others {
+        let (_directory, at_hand) = new_file();
+        drop(SqliteBackend::open(&at_hand).unwrap());
+        let (_directory, path) = new_file();
+        let files = |path: &Path| ["db", "db-wal"].map(|name| path.with_extension(name));
+        let other = Connection::open(&at_hand).unwrap();
+        other.execute_batch(change).unwrap();
+        // As a crash leaves it.
+        for (from, to) in files(&at_hand).iter().zip(files(&path)) {
+            std::fs::copy(from, to).unwrap();
+        }
+        let bytes = || files(&path).map(|file| std::fs::read(file).unwrap());
+        let before = bytes();
+        assert!(!before[1].is_empty());
+        let error = SqliteBackend::open(&path).unwrap_err();
+        let is_told = matches!(error, OpenError::Foreign | OpenError::NewerSchema { .. });
+        assert!(is_told, "{error}");
+        assert!(bytes() == before, "{change}");
+    }
+}
+
+/// Without a log there is nothing to be kept, and what is made to read the file goes.
+#[test]
+fn nothing_is_left_beside_what_is_not_ours() {
+    let (directory, path) = new_file();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE notes (text TEXT)").unwrap();
+    drop(other);
+    let before = std::fs::read(&path).unwrap();
+    assert!(matches!(SqliteBackend::open(&path), Err(OpenError::Foreign)));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
 #[test]
 fn a_newer_schema_is_refused() {
     let (_directory, path) = new_file();

@@ -116,7 +116,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Zero for a file that is not there.
-fn length(path: &Path) -> io::Result<u64> {
+pub(super) fn length(path: &Path) -> io::Result<u64> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),

@@ -14,7 +14,8 @@ use crate::store::sqlite::files::{self, Identity, Paths};
 use crate::store::sqlite::options::{Durability, SqliteOptions};
 use crate::store::sqlite::statement::is_damage;
 
-/// Why a database was not opened. It is left as it was.
+/// Why a database was not opened. It is left as it was, with its log; but for what SQLite undoes of a
+/// transaction that a crash has left half done in a file without one.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -125,7 +126,10 @@ impl Database {
             durability: options.durability,
             busy_limit: Duration::from_millis(options.busy_limit_milliseconds.into()),
         };
+        let has_log = 0 < files::length(&database.paths.log)?;
         let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // If the file is not ours, its log is not ours to put away; one that was made to read it goes.
+        put_away_at_the_end(&connection, !has_log)?;
         // Before anything is changed, also the journal mode.
         let found = database.patiently(|| inspect(&connection))?;
         database.patiently(|| use_wal(&connection))?;
