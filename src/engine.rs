@@ -33,6 +33,7 @@ pub use request::{
     AccessTokenIssued, Caller, CodeRequest, Credential, Guest, Issued, LiveSessions, Open, Opened,
     SignInOutcome, SignedIn, Swept,
 };
+pub use sessions::MAX_SESSIONS;
 pub use user_info::{AuthenticatorInfo, IdentityInfo, UserInfo};
 
 use crate::credential::{Keyring, PasswordHasher, Tickets};

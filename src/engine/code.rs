@@ -97,7 +97,7 @@ impl Engine {
             self.backend().sessions().remove(&session.digest).await?;
             return Err(Rejection::TicketSpent.into());
         }
-        self.end_surplus_sessions(client, &session).await;
+        self.end_surplus_sessions(&session).await;
         let opened = Opened::Session { token, session };
         Ok(SignedIn { user, outcome: SignInOutcome::SignedIn, opened, nonce })
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::Keyring;
-use crate::model::{IdentityKey, LoginIdType, Thumbprint, Timestamp};
+use crate::model::{IdentityKey, LoginIdType, Session, SessionKind, Thumbprint, Timestamp};
 use crate::rules::{Bucket, RateLimits};
 
 /// All buckets of one engine. They live in this process and start full.
@@ -16,6 +16,7 @@ pub(super) struct Limits {
     passwords_per_address: Buckets,
     passwords: Buckets,
     refused_keys: Buckets,
+    uncounted_sessions: Buckets,
 }
 
 impl Limits {
@@ -26,6 +27,7 @@ impl Limits {
             passwords_per_address: Buckets::new(&policy.password.per_login_id_per_ip),
             passwords: Buckets::new(&policy.password.per_login_id),
             refused_keys: Buckets::new(&REFUSED_KEYS),
+            uncounted_sessions: Buckets::new(&UNCOUNTED_SESSIONS),
         }
     }
 
@@ -85,6 +87,23 @@ impl Limits {
         let mut key = [0; 16];
         key.copy_from_slice(&thumbprint.0[..16]);
         self.refused_keys.take(key, now)
+    }
+
+    /// Notes a session that was opened; says whether so many were since its user's sessions of that kind were
+    /// counted that it is time to do so again.
+    pub(super) fn is_time_to_count(&self, opened: &Session, now: Timestamp) -> bool {
+        let mut key = *opened.user.as_bytes();
+        if let SessionKind::Refresh(client) = &opened.kind {
+            // The policy names the clients, so nobody makes two of them come to the same.
+            for (at, byte) in client.as_str().bytes().enumerate() {
+                key[at % key.len()] ^= byte;
+            }
+        }
+        if self.uncounted_sessions.take(key, now) {
+            return false;
+        }
+        self.uncounted_sessions.forget(&key);
+        true
     }
 }
 
@@ -204,6 +223,10 @@ impl Buckets {
         }
     }
 
+    fn forget(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
     /// Sees that the buckets of these keys have so many tokens, if they hold as many.
     fn ease(&self, tokens: u32, is_meant: impl Fn(&Key) -> bool) {
         let Some(refill) = self.refill_milliseconds else { return };
@@ -247,6 +270,10 @@ const FEW_TRIES: u32 = 3;
 const MAX_BUCKETS: usize = 65_536;
 /// Events about one key that was refused.
 const REFUSED_KEYS: Bucket = Bucket { enabled: true, period_seconds: 3600, burst: 10 };
+/// Sessions of one user and kind that may be opened before they are counted again. The time is longer than a
+/// session lasts.
+const UNCOUNTED_SESSIONS: Bucket =
+    Bucket { enabled: true, period_seconds: 2 * 365 * 86_400, burst: 64 };
 
 #[cfg(test)]
 mod tests {

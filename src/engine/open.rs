@@ -79,10 +79,12 @@ impl Engine {
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
         let session = prepared.session(admission, now);
-        if let Some(session) = &session
-            && let SessionKind::Refresh(client) = &session.kind
-        {
-            self.end_surplus_sessions(client, session).await;
+        match (&session, outcome) {
+            (Some(session), SignInOutcome::SignedIn | SignInOutcome::Merged { .. }) => {
+                self.end_surplus_sessions(session).await;
+            }
+            // At a new epoch there are no others.
+            (_, SignInOutcome::SignedUp | SignInOutcome::Promoted) | (None, _) => {}
         }
         let opened = match (prepared, session) {
             (Prepared::Session { token, .. }, Some(session)) => Opened::Session { token, session },

@@ -3,7 +3,9 @@
 use crate::credential::SessionToken;
 use crate::engine::ticket::remember_until;
 use crate::engine::{Engine, Error, Landed, LiveSessions, MAX_ATTEMPTS};
-use crate::model::{Account, ClientId, Nonce, Session, SessionId, Timestamp, TokenDigest, UserId};
+use crate::model::{
+    Account, Nonce, Session, SessionId, SessionKind, Timestamp, TokenDigest, UserId,
+};
 use crate::rules::status::{self, Decision};
 use crate::rules::{Rejection, lifetime};
 use crate::store::{Landing, MAX_PORTION};
@@ -172,24 +174,28 @@ impl Engine {
         }
     }
 
-    /// Ends the earliest sessions of a user with a client beyond the number that the policy allows; never
-    /// the one that was just opened, whatever the clock says.
+    /// Ends the earliest sessions of a user, of the kind that was just opened, beyond the number that there
+    /// may be of it; never the one that was opened, whatever the clock says.
+    ///
+    /// Where the policy names no number, [`MAX_SESSIONS`] bounds what reading and sweeping the sessions of one
+    /// user may take. Then they are counted now and again only, so a few more may be there.
     ///
     /// The sign-in that it follows has landed and its answer must go out, so a failure here is left to
-    /// the next sign-in with this client.
-    pub(super) async fn end_surplus_sessions(&self, client: &ClientId, opened: &Session) {
-        let _ended_or_not = self.try_end_surplus_sessions(client, opened).await;
+    /// the next sign-in.
+    pub(super) async fn end_surplus_sessions(&self, opened: &Session) {
+        let _ended_or_not = self.try_end_surplus_sessions(opened).await;
     }
 
-    async fn try_end_surplus_sessions(
-        &self,
-        client: &ClientId,
-        opened: &Session,
-    ) -> Result<(), Error> {
-        let most = self.client(client)?.max_concurrent_session;
-        if most == 0 {
-            return Ok(());
-        }
+    async fn try_end_surplus_sessions(&self, opened: &Session) -> Result<(), Error> {
+        let of_policy = match &opened.kind {
+            SessionKind::Cookie => 0,
+            SessionKind::Refresh(client) => self.client(client)?.max_concurrent_session,
+        };
+        let most = match of_policy {
+            0 if !self.0.limits.is_time_to_count(opened, self.now()) => return Ok(()),
+            0 => MAX_SESSIONS,
+            most => most,
+        };
         let mut others = Vec::new();
         let mut after = None;
         for _ in 0..MAX_PORTIONS {
@@ -262,6 +268,8 @@ enum LastSession {
     Is(SessionId),
 }
 
+/// Most sessions of one user by cookie, or with one client, where the policy names no number.
+pub const MAX_SESSIONS: u32 = 1000;
 /// Most portions that are looked through for one list of sessions: some of them may have ended, and whoever
 /// asks goes on from there.
 const MAX_LISTED_PORTIONS: u32 = 8;

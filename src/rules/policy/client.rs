@@ -35,7 +35,8 @@ pub struct ClientPolicy {
     /// built.
     #[serde(default)]
     pub refresh_token_rotation_enabled: bool,
-    /// How many sessions a user may have with this client; the earliest end first. 0 for any number.
+    /// How many sessions a user may have with this client; the earliest end first. 0 for some
+    /// [`MAX_SESSIONS`](crate::engine::MAX_SESSIONS), which are counted now and again only.
     #[serde(default)]
     pub max_concurrent_session: u32,
     /// Whether access tokens are JWTs that other services can verify by themselves.

@@ -1,9 +1,11 @@
 //! Users with more sessions than one portion has.
 
+use guestpass::Open;
+use guestpass::engine::MAX_SESSIONS;
 use guestpass::model::{Session, SessionId, SessionKind, TokenDigest};
 use guestpass::store::MAX_PORTION;
 
-use crate::support::{Held, Place, World, password, refresh, run, seconds};
+use crate::support::{Held, Place, World, app, password, refresh, run, seconds};
 
 /// Adds as many sessions that are like `one`, and as old.
 fn add(world: &World, one: &Session, count: u32) {
@@ -91,4 +93,45 @@ fn a_clients_surplus_is_found_whatever_other_sessions_there_are() {
         calls
     });
     assert_eq!(calls[0], calls[1], "sessions of another kind are not read");
+}
+
+/// Whoever signed in with a key again and again had as many sessions as there was time for, and to read them,
+/// or to let them end once the user was promoted, kept everybody else waiting.
+#[test]
+fn the_sessions_of_one_user_are_bounded_where_the_policy_names_no_number() {
+    for kind in [SessionKind::Cookie, SessionKind::Refresh(app())] {
+        let world = World::new(Place::Memory);
+        let ada = world.regular("ada");
+        let open = || Open::Session(kind.clone());
+        let sign_in =
+            || Held::from(run(world.engine.sign_in(password("ada"), None, open(), None)).unwrap());
+        let first = sign_in();
+        add(&world, &first.session, MAX_SESSIONS + 500);
+        world.advance(seconds(1));
+        let last = (0..64).map(|_| sign_in()).last().unwrap();
+        let listed = |after| {
+            let (sessions, epoch) = (world.backend.sessions(), ada.session.epoch);
+            run(sessions.of_user(ada.user, epoch, Some(&kind), after, MAX_PORTION)).unwrap()
+        };
+        let count = || -> usize {
+            let (mut count, mut after) = (0, None);
+            loop {
+                let portion = listed(after);
+                let Some(session) = portion.last() else { return count };
+                (after, count) = (Some(session.id), count + portion.len());
+            }
+        };
+        let most = usize::try_from(MAX_SESSIONS).unwrap();
+        assert_eq!(count(), most);
+        assert!(world.authenticate(&last).is_ok());
+        let earliest = listed(None)[0].id;
+        assert!(earliest.as_bytes()[8..12] > 400_u32.to_be_bytes()[..], "the earliest end first");
+        // Until they are counted again, so many more may come.
+        for more in 1..=64 {
+            sign_in();
+            assert_eq!(count(), most + more);
+        }
+        sign_in();
+        assert_eq!(count(), most);
+    }
 }
