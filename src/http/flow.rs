@@ -1,5 +1,7 @@
 //! What a flow of the hosted pages remembers, in a cookie of its browser.
 
+use std::collections::VecDeque;
+
 use http::header::{HeaderValue, SET_COOKIE};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use super::Http;
 use super::answer::{Failure, Response};
 use super::call::Call;
 use super::cookie::Found;
-use super::limits::{MAX_FLOW_BYTES, MAX_FLOW_COOKIES_BYTES, MAX_OPEN_FLOWS};
+use super::limits::{MAX_FLOW_BYTES, MAX_FLOW_COOKIES_BYTES, MAX_FLOWS_TAKEN_AWAY, MAX_OPEN_FLOWS};
 use super::pages::Problem;
 use crate::credential::SessionToken;
 use crate::engine::{CodeRequest, Flow, Guest, Open, OpenedFlow};
@@ -117,14 +119,19 @@ pub(super) fn set_cookie(http: &Http, call: &Call, flow: &OpenedFlow, response: 
     others.sort_unstable();
     let mut bytes = cookie_bytes(&flow.id, &flow.ticket.text);
     let mut open = 1;
-    // The latest first: once one does not fit, none that is older stays.
+    // The latest first: once one does not fit, none that is older stays. Those that nobody of ours has made
+    // are the first of all to go.
+    let mut over = VecDeque::new();
     for (ends, id, length) in others.into_iter().rev() {
         bytes = bytes.saturating_add(length);
         open += 1;
-        if ends == i64::MIN || MAX_OPEN_FLOWS < open || MAX_FLOW_COOKIES_BYTES < bytes {
-            lines.extend(cookies.no_flow(id));
+        if ends == i64::MIN {
+            over.push_front(id);
+        } else if MAX_OPEN_FLOWS < open || MAX_FLOW_COOKIES_BYTES < bytes {
+            over.push_back(id);
         }
     }
+    lines.extend(over.into_iter().take(MAX_FLOWS_TAKEN_AWAY).filter_map(|id| cookies.no_flow(id)));
     response.headers_mut().extend(lines.into_iter().map(|line| (SET_COOKIE, line)));
 }
 
@@ -210,6 +217,7 @@ async fn by_cookie(http: &Http, call: &Call, hinted: Option<Guest>) -> Result<Vi
 async fn is_session_of(http: &Http, token: &SessionToken, guest: &Guest) -> Result<bool, Problem> {
     match http.engine().guest_by_session(token).await.map_err(Failure::from) {
         Ok(by_session) => Ok(by_session.user() == guest.user()),
+        Err(Failure::Rejected(Rejection::SessionExpired)) => Err(Problem::FlowOver),
         Err(Failure::Rejected(_)) => Ok(false),
         Err(failure) => Err(Problem::of(failure, Problem::FlowOver)),
     }

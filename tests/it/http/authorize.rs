@@ -239,6 +239,29 @@ async fn all_flows_of_a_browser_together_take_no_more_than_other_servers_let_thr
     }
 }
 
+/// As many cookies as a request may have, which a neighbouring host has planted, were all taken away at once,
+/// in more headers than other servers let through; so nobody could log in, and they stayed.
+#[tokio::test]
+async fn planted_cookies_of_flows_are_taken_away_a_few_at_a_time() {
+    let site = Site::new();
+    let mut browser = Browser::new(&site);
+    for _ in 0..guestpass::http::MAX_OPEN_FLOWS {
+        browser.authorize(&[]).await;
+    }
+    browser.cookies.extend((0..60).map(|number| (format!("flow_{number:x}"), String::new())));
+    for round in 1.. {
+        let answer = browser.get(&authorization(&[])).await;
+        let bytes: usize = answer.set_cookies().iter().map(|line| line.len() + 14).sum();
+        assert!(bytes < 3072, "{bytes} bytes of headers");
+        let page = answer.location().to_owned();
+        assert_eq!(browser.get(&page).await.status, StatusCode::OK);
+        if browser.cookies.len() == guestpass::http::MAX_OPEN_FLOWS {
+            break;
+        }
+        assert!(round < 10, "they go");
+    }
+}
+
 #[tokio::test]
 async fn a_flow_s_cookie_is_small_enough_for_every_browser() {
     let site = Site::with(|policy| {
