@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::credential::{Action, SessionToken, Subject, Ticket, TicketError, TicketPurpose};
 use crate::engine::{Engine, Error, Guest, Issued};
-use crate::model::{Timestamp, entropy};
+use crate::model::{Method, Standing, Timestamp, entropy};
 use crate::rules::{GuestProof, Rejection, lifetime};
 use crate::store::Nonce;
 
@@ -73,6 +73,22 @@ impl Engine {
             Err(rejection) => return Err(rejection.into()),
         }
         Ok(Guest { proof: GuestProof::assertion(session.user, session.epoch), spend: None })
+    }
+
+    /// Whether the session is one of an anonymous user that is, or was merged into, a regular user by now.
+    pub(crate) async fn has_become_regular(&self, token: &SessionToken) -> Result<bool, Error> {
+        let Some((session, user)) = self.backend().resolve(&token.digest()).await? else {
+            return Ok(false);
+        };
+        let is_guests = match session.method {
+            Method::Anonymous | Method::DeviceKey => true,
+            Method::Password | Method::ProvenIdentity => false,
+        };
+        Ok(is_guests
+            && match user.standing {
+                Standing::Regular | Standing::Merged { .. } => true,
+                Standing::Anonymous | Standing::Deleted | Standing::Collected => false,
+            })
     }
 
     /// Takes a request that an anonymous user's device has signed for the action `promote` as proof of

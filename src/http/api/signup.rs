@@ -102,12 +102,14 @@ async fn by_cookie(http: &Http, call: &Call) -> Result<Response, ApiError> {
         match http.caller_by_cookie(&token).await.map_err(Failure::from) {
             Ok(caller) if caller.user.is_anonymous() => return Ok(result(&json!({}))),
             Ok(_) => return Err(ApiError::regular_user()),
-            Err(Failure::Rejected(
-                // Whatever became of the user, this is how its session says so.
-                Rejection::SessionUnknown
-                | Rejection::SessionExpired
-                | Rejection::SessionSuperseded,
-            )) => {}
+            Err(Failure::Rejected(Rejection::SessionSuperseded)) => {
+                // The promotion may be another tab's, or one whose answer this browser has never heard: the
+                // cookie of another guest would take the browser from the user.
+                if http.engine().has_become_regular(&token).await.map_err(Failure::from)? {
+                    return Err(ApiError::regular_user());
+                }
+            }
+            Err(Failure::Rejected(Rejection::SessionUnknown | Rejection::SessionExpired)) => {}
             Err(failure) => return Err(failure.into()),
         }
     }

@@ -1,5 +1,7 @@
 //! Guests of the web sign up.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use super::site::{
     Browser, CAN_REAUTHENTICATE, IS_ANONYMOUS, IS_VERIFIED, REDIRECT_URI, Site, Tokens,
     authorization, json as post, sub_of, with,
 };
+use crate::support::{Place, World, cookie, in_every_order, interleave, password};
 
 const SIGNUP: &str = "/api/anonymous_user/signup";
 
@@ -112,6 +115,34 @@ async fn a_regular_user_does_not_become_a_guest() {
     let answer = browser.post_json(SIGNUP, &json!({ "session_type": "cookie" })).await;
     assert_eq!(answer.reason(), invalid());
     assert_eq!(browser.sub().await, sub);
+}
+
+/// An application that starts in another tab, or anew because it never heard of the promotion, asked for a
+/// guest with the cookie that the promotion had ended. It got another one, whose cookie took the browser from
+/// the user.
+#[test]
+fn a_guest_that_is_promoted_meanwhile_is_not_replaced() {
+    let mut refused = 0;
+    in_every_order(|schedule| {
+        let world = World::new(Place::Memory);
+        let site = Site::over(Arc::clone(&world.backend), |_| {});
+        let guest = world.guest();
+        let proof = world.by_session(&guest);
+        world.script.step();
+        let request = post(SIGNUP, &json!({ "session_type": "cookie" }).to_string());
+        let request = with(request, "cookie", &format!("session={}", *guest.token.reveal()));
+        let promoted = world.engine.promote(&proof, password("ada"), cookie(), None);
+        let (answer, promoted) = interleave(schedule, site.ask(request), promoted);
+        world.script.rest();
+        promoted.unwrap();
+        assert_eq!(answer.set_cookies(), Vec::<&str>::new());
+        if answer.status != StatusCode::OK {
+            assert_eq!(answer.reason(), invalid());
+            assert_eq!(message(&answer), "user logged in as normal user");
+            refused += 1;
+        }
+    });
+    assert!(0 < refused);
 }
 
 #[tokio::test]
