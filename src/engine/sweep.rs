@@ -32,24 +32,31 @@ impl Engine {
         let is_full = |count: usize| 0 < count && u32::try_from(count).is_ok_and(|it| limit <= it);
         let superseded = self.0.superseded.count(limit);
         let mut has_more = is_full(superseded);
+        let mut failed = None;
         for _ in 0..superseded {
             let Some(note) = self.0.superseded.take() else { break };
             let ((user, epoch), until) = (note.of, now.plus(KEEP_SUPERSEDED));
             // Whatever was shortened may not have been all. What was is not shortened again, so that a
             // later sweep finds nothing to do.
-            if 0 < self.backend().sessions().shorten(user, epoch, until, limit).await? {
-                has_more = true;
-            } else {
-                note.settle();
+            match self.backend().sessions().shorten(user, epoch, until, limit).await {
+                Ok(0) => note.settle(),
+                Ok(_) => has_more = true,
+                // Told in the end, so that it does not keep the rest from being done.
+                Err(error) => failed = Some(error),
             }
         }
         let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
         // A store may do less at a time, so that also a small portion may not have been the last.
         has_more |= 0 < sessions_and_nonces;
         let mut swept = Swept { sessions_and_nonces, guests: 0, left: 0, has_more: false };
-        let ended = self.backend().users().ended(now, limit).await?;
-        let is_followed = is_full(ended.len());
+        // More than are collected now: those that cannot be are the first ones again and again.
+        let ended = self.backend().users().ended(now, MAX_PORTION).await?;
+        let mut is_followed = u32::try_from(ended.len()).is_ok_and(|found| MAX_PORTION <= found);
         for user in ended {
+            if limit <= swept.guests {
+                is_followed = true;
+                break;
+            }
             let collect =
                 |account: &Account| Ok(collection::decide(account, self.next_epoch(account)?, now));
             match self.decide(user, collect).await {
@@ -62,7 +69,10 @@ impl Engine {
         }
         // A portion of which nothing could be collected is what the next call would find again.
         swept.has_more = has_more || is_followed && 0 < swept.guests;
-        Ok(swept)
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(swept),
+        }
     }
 
     /// Notes that the sessions of a user at `epoch` are over, so that the next sweep lets them go early.

@@ -302,6 +302,21 @@ fn a_store_that_does_less_than_it_is_asked_for_is_asked_again() {
     });
 }
 
+/// Those that cannot be read are the first ones of each sweep, and as many as it may collect kept it from all
+/// others.
+#[test]
+fn guests_that_cannot_be_read_do_not_keep_others_from_being_collected() {
+    let world = World::new(Place::Sqlite);
+    let (bad, good) = (world.guest(), world.guest());
+    let file = rusqlite::Connection::open(world.file().unwrap()).unwrap();
+    let harm = "UPDATE users SET is_verified = 1, ends_at = ends_at - 1 WHERE id = ?";
+    assert_eq!(file.execute(harm, [bad.user.as_bytes()]).unwrap(), 1);
+    world.advance(days(400));
+    let swept = run(world.engine.sweep(1)).unwrap();
+    assert_eq!((swept.guests, swept.left), (1, 1));
+    assert_eq!(world.user(good.user).standing, Standing::Collected);
+}
+
 /// A guest that cannot be collected is counted in each answer. Whoever swept while there was something
 /// in it swept for ever.
 #[test]
