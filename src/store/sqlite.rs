@@ -71,6 +71,8 @@ impl SqliteBackend {
     }
 
     fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let queue_depth = options.queue_depth.min(MAX_QUEUE_DEPTH);
+        let options = SqliteOptions { queue_depth, ..options };
         let start = || -> Result<Self, OpenFailure> {
             let (database, connection) = Database::prepare(path, &options)?;
             #[cfg(canary)]
@@ -328,6 +330,8 @@ impl SessionStore for SqliteBackend {
     }
 }
 
+/// Most writes that may wait: there is room for all of them from the beginning.
+const MAX_QUEUE_DEPTH: usize = 65_536;
 /// Most rows of a kind that one job of the writer removes or changes, so that sign-ins do not wait
 /// behind a sweep.
 const MAX_SLICE: u32 = 500;

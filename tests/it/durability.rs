@@ -463,3 +463,13 @@ fn every_option_keeps_what_it_is_given() {
         }
     }
 }
+
+/// A host that wanted no limit ended with a panic, or asked for gigabytes.
+#[test]
+fn the_longest_queue_that_can_be_asked_for_is_none_that_there_is_no_room_for() {
+    let (_directory, path) = new_file();
+    let mut options = SqliteBackend::options();
+    options.queue_depth = usize::MAX;
+    let backend = options.open(&path).unwrap();
+    block_on(backend.commit(&member(1))).unwrap();
+}

@@ -13,8 +13,8 @@ pub struct SqliteOptions {
     /// Where reads are done.
     pub reads: Reads,
     /// Most writes that wait their turn; one more is refused at once with a transient
-    /// [`StoreError`](crate::store::StoreError). At least 1 is taken. With [`Reads::Offloaded`] also the
-    /// most reads that wait.
+    /// [`StoreError`](crate::store::StoreError). At least 1 is taken, and at most 65,536, for which there is
+    /// room from the beginning. With [`Reads::Offloaded`] also the most reads that wait.
     pub queue_depth: usize,
     /// How long a write, or opening, waits for another process that has the file locked, in
     /// milliseconds of sleep. A read waits as long for a connection if more are wanted at once than
@@ -34,7 +34,8 @@ pub enum Durability {
     #[default]
     Full,
     /// The death of the process. The death of the machine may take the latest transactions, but
-    /// never a part of one, and leaves the file whole.
+    /// never a part of one, and leaves the file whole. With them goes what they have spent: a code or a
+    /// challenge of the last moments works once more then.
     Normal,
 }
 
