@@ -105,12 +105,16 @@ pub(crate) async fn log_out(
     Form(farewell): Form<Farewell>,
 ) -> Result<Response, Trouble> {
     if let Some(token) = site.http().session_token(&headers) {
-        // Whoever else it is, somebody whose account is closed for now too, may go.
-        if farewell.sure.is_none()
-            && let Ok(caller) = site.engine().authenticate(&token).await
-            && caller.user.is_anonymous()
-        {
-            return Ok(last_warning().into_response());
+        if farewell.sure.is_none() {
+            match site.engine().authenticate(&token).await {
+                Ok(caller) if caller.user.is_anonymous() => {
+                    return Ok(last_warning().into_response());
+                }
+                // Whoever else it is, somebody whose account is closed for now too, may go.
+                Ok(_) | Err(Error::Rejected(_)) => {}
+                // It may be a guest.
+                Err(error) => return Err(error.into()),
+            }
         }
         site.engine().sign_out(&token).await?;
     }
