@@ -46,8 +46,8 @@ use crate::store::{Backend, LandError, Landing, Lookup};
 
 /// The auth engine. Clones are cheap and share everything.
 ///
-/// Its methods can be called from any async runtime; none of them names one. Each asks the clock once
-/// and acts at that instant.
+/// Its methods can be called from any async runtime; none of them names one. Each asks the clock
+/// when it begins, and those that do two things one after the other when they begin the second.
 ///
 /// Where a method takes the `address` of whoever asks, the limits of the policy count by it; without one
 /// nothing is limited by address, which is for what the host itself asks.

@@ -41,12 +41,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Deletes a user: its identities, authenticators and sessions. The root record stays, so that the
-    /// `sub` is never given again, and so do its device keys, retired, to tell their holder.
+    /// Deletes a user with its identities and authenticators, and ends its sessions. The root record stays, so
+    /// that the `sub` is never given again, and so do its device keys, retired, to tell their holder. A user
+    /// that is deleted already is no error.
+    ///
+    /// No session counts any more. The rows, which name the user and when it came, go a day later if this
+    /// engine [sweeps](Self::sweep), and otherwise when they would have ended.
     ///
     /// # Errors
     ///
-    /// [`Rejection::UserUnknown`](crate::Rejection::UserUnknown), [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
+    /// [`Rejection::UserUnknown`](crate::Rejection::UserUnknown) if there never was such a user, [`Error::Contended`], [`Error::Store`], [`Error::Entropy`].
     ///
     /// # Cancellation
     ///

@@ -25,6 +25,7 @@ impl Engine {
     /// # Cancellation
     ///
     /// The password is changed or not; if it is, the session may have ended too.
+    /// The try at the old one counts against its limits as if it had failed.
     pub async fn change_password(
         &self,
         token: &SessionToken,

@@ -44,6 +44,8 @@ impl Engine {
     /// # Cancellation
     ///
     /// The guest is promoted whole or not at all, perhaps with a session whose token nobody has.
+    /// The promotion counts against the limit of sign-ups, and a try at a password against
+    /// those as if it had failed.
     pub async fn promote(
         &self,
         guest: &Guest,

@@ -40,6 +40,7 @@ impl Engine {
     /// # Cancellation
     ///
     /// A session may be opened whose token nobody has, and the guest be merged.
+    /// A try at a password counts against its limits as if it had failed.
     pub async fn sign_in(
         &self,
         credential: Credential,

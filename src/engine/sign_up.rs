@@ -86,6 +86,7 @@ impl Engine {
     /// # Cancellation
     ///
     /// The user may be signed up with a session whose token nobody has.
+    /// The sign-up counts against its limit, and a try at a password against those as if it had failed.
     pub async fn sign_up(
         &self,
         credential: Credential,
@@ -204,8 +205,6 @@ impl Credential {
 
 /// Who cannot prove to be the user that has an identity wants to take it away from that user.
 fn taken_if_denied(error: Error) -> Error {
-    match error.rejection() {
-        Some(Rejection::Denied | Rejection::UserUnknown) => Rejection::IdentityTaken.into(),
-        _ => error,
-    }
+    let is_denied = matches!(error.rejection(), Some(Rejection::Denied | Rejection::UserUnknown));
+    if is_denied { Rejection::IdentityTaken.into() } else { error }
 }
