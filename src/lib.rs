@@ -52,9 +52,11 @@
 //! | promote a guest | [`Engine::guest_by_session`] or [`Engine::guest_by_key`], then [`Engine::promote`] |
 //! | sign up, sign in | [`Engine::sign_up`], [`Engine::sign_in`], by [`Credential::password`] or by an identity that the host has proven itself, [`Credential::proven`] |
 //! | issue tokens | [`Engine::access_token`], [`Engine::refresh`], [`Engine::id_token`] |
-//! | list and end sessions | [`Engine::sessions`], [`Engine::sign_out`], [`Engine::sign_out_all`] |
+//! | tell a user of itself | [`Engine::caller_info`] |
+//! | list and end sessions | [`Engine::sessions`], [`Engine::sign_out`], [`Engine::sign_out_session`], [`Engine::sign_out_all`] |
 //! | change passwords | [`Engine::change_password`], [`Engine::set_password`] |
 //! | note that a login ID was proven | [`Engine::confirm_identity`] |
+//! | find a user, and see what it is and has | [`Engine::find`], [`Engine::user`], [`Engine::user_info`] |
 //! | look after users | [`Engine::disable`], [`Engine::enable`], [`Engine::delete`] |
 //! | follow what happens | [`Engine::events`], then [`Engine::forget_events`] |
 //! | let go of what has ended | [`Engine::sweep`], from time to time |

@@ -1,11 +1,28 @@
 //! What operators do: disable, enable, delete, read the events.
 
 use crate::engine::{Engine, Error};
-use crate::model::{Event, EventCursor, UserId};
+use crate::model::{Event, EventCursor, User, UserId};
 use crate::rules::status;
 use crate::store::MAX_PORTION;
 
 impl Engine {
+    /// What is kept of a user as a whole: what it is, whether it is locked out, into whom it was merged. Also of
+    /// one that is over; `None` if there never was such a user.
+    ///
+    /// Whose a login ID is says [`find`](Self::find), and what a user has [`user_info`](Self::user_info). There
+    /// is no list of all users: a host that shows one keeps it by the [`events`](Self::events).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]. There are no others.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: it reads.
+    pub async fn user(&self, user: UserId) -> Result<Option<User>, Error> {
+        Ok(self.backend().users().user(user).await?)
+    }
+
     /// Locks a user out. A regular user's sessions end; a guest, who may have no other way back, keeps
     /// its own for the day it is enabled, if that comes before they end unused. A guest without a device key
     /// is collected after that, as any who does not come back.

@@ -212,6 +212,10 @@ pub(super) const METHODS: &[Method] = &[
         let info = cast.engine.user_info(cast.owner.user).await?;
         Ok(Answer::word(info.email.unwrap()))
     }),
+    call!("user", "", Nothing, |cast, time| {
+        let user = cast.engine.user(cast.owner.user).await?;
+        Ok(Answer::word(format!("{:?}", user.unwrap().standing)))
+    }),
     call!("caller_info", "", Nothing, |cast, time| {
         let caller = cast.engine.authenticate(&cast.owner.token).await?;
         let info = cast.engine.caller_info(&caller).await?;

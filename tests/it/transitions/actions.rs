@@ -3,7 +3,7 @@
 use guestpass::credential::Action;
 use guestpass::engine::FlowStart;
 use guestpass::http::Http;
-use guestpass::model::{ProvenIdentity, SessionId, User};
+use guestpass::model::{ProvenIdentity, SessionId, Standing, User};
 use guestpass::{Caller, Credential, Engine, Error, Opened, SignedIn};
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::{Request, StatusCode};
@@ -163,6 +163,15 @@ pub(crate) const DEEDS: &[Deed] = &[
     }),
     deed("ask who it is", "user_info", Given::Cookie, |subject| {
         done(run(subject.world.engine.user_info(subject.id())))
+    }),
+    deed("look it up", "user", Given::Cookie, |subject| {
+        match run(subject.world.engine.user(subject.id())).unwrap() {
+            None => "nobody".to_owned(),
+            Some(user) if user.is_disabled => format!("{:?}, disabled", user.standing),
+            Some(User { standing: Standing::Merged { .. }, .. }) => "Merged".to_owned(),
+            Some(user) => format!("{:?}", user.standing),
+        }
+        .to_lowercase()
     }),
     deed("ask who one is, by its session", "caller_info", Given::Cookie, |subject| {
         let world = &subject.world;
