@@ -110,7 +110,10 @@ pub(crate) async fn log_out(
                 Ok(caller) if caller.user.is_anonymous() => {
                     return Ok(last_warning().into_response());
                 }
-                // Whoever else it is, somebody whose account is closed for now too, may go.
+                // Only a guest keeps its session while the account is closed, for the day it is opened again.
+                Err(Error::Rejected(Rejection::Disabled)) => {
+                    return Ok(last_warning_while_closed().into_response());
+                }
                 Ok(_) | Err(Error::Rejected(_)) => {}
                 // It may be a guest.
                 Err(error) => return Err(error.into()),
@@ -124,19 +127,34 @@ pub(crate) async fn log_out(
 }
 
 fn last_warning() -> Page {
-    Page::new("Leave this guest behind?").raw(
+    leave_behind(
+        "What you wrote stays on the wall. But you are a guest, and nothing can let you back in as this one: \
+         neither this browser nor anybody who runs the site.",
+        "<form method=\"post\" action=\"/sign-up\"><button>Sign up to keep this</button></form>\n",
+    )
+}
+
+fn last_warning_while_closed() -> Page {
+    leave_behind(
+        "You are a guest, and closed out for now. If the people who run this site let you in again, this browser \
+         is your only way back: once you have logged out, there is none.",
+        "",
+    )
+}
+
+/// Asks a guest who is about to log out; `instead` is what else there is to do.
+fn leave_behind(why_not: &str, instead: &str) -> Page {
+    Page::new("Leave this guest behind?").raw(&format!(
         "<div class=\"card\">
-<p>What you wrote stays on the wall. But you are a guest, and nothing can let you back in as this one: \
-         neither this browser nor anybody who runs the site.</p>
+<p>{why_not}</p>
 <div class=\"controls\">
-<form method=\"post\" action=\"/sign-up\"><button>Sign up to keep this</button></form>
-<form method=\"post\" action=\"/log-out\"><input type=\"hidden\" name=\"sure\" value=\"yes\">\
+{instead}<form method=\"post\" action=\"/log-out\"><input type=\"hidden\" name=\"sure\" value=\"yes\">\
          <button class=\"quiet\">Log out for good</button></form>
 <a class=\"button quiet\" href=\"/\">Stay</a>
 </div>
 </div>
-",
-    )
+"
+    ))
 }
 
 const CLIENT: &str = "web";

@@ -19,13 +19,16 @@ pub(crate) fn origin_at(address: SocketAddr) -> String {
     }
 }
 
-/// What an operator must know whose site listens on every address of the machine, but answers under one:
+/// What an operator must know whose site listens under other addresses than the one that it answers under:
 /// by another one the pages can be read, and every form is refused.
 pub(crate) fn advice_at(address: SocketAddr, public_origin: &str) -> Option<String> {
-    let origin = origin_at(address);
-    (address.ip().is_unspecified() && public_origin == origin).then(|| {
+    if public_origin != origin_at(address) {
+        return Some(format!("open it as {public_origin}"));
+    }
+    address.ip().is_unspecified().then(|| {
         format!(
-            "open it as {origin}; for another name set `public_origin` in the file of `--config`"
+            "open it as {public_origin}; for another name set `public_origin` in the file of \
+             `--config`"
         )
     })
 }
@@ -64,7 +67,10 @@ mod tests {
             told.contains("http://localhost:3000") && told.contains("`public_origin`"),
             "{told}"
         );
-        assert_eq!(advice("0.0.0.0:3000", "https://book.example"), None);
+        for address in ["0.0.0.0:3000", "127.0.0.1:3000"] {
+            let told = advice(address, "https://book.example").unwrap();
+            assert_eq!(told, "open it as https://book.example");
+        }
         assert_eq!(advice("127.0.0.1:3000", "http://localhost:3000"), None);
     }
 }

@@ -206,7 +206,10 @@ async fn somebody_who_is_locked_out_can_do_nothing_until_let_in_again() {
     let page = browser.submit(&form, &[("message", "meanwhile")]);
     assert_eq!(page.status, 403);
     assert!(page.alert().unwrap().contains("closed your account"), "{page:?}");
-    assert_eq!(browser.open("/").status, 403);
+    let closed = browser.open("/");
+    assert_eq!(closed.status, 403);
+    let warning = browser.submit(&closed.form("/log-out"), &[]);
+    assert!(warning.body.contains("Leave this guest behind?"), "{warning:?}");
 
     engine.enable(guest).await.unwrap();
     assert_eq!(browser.open("/").own_messages(), ["before"]);
