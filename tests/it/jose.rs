@@ -11,6 +11,7 @@ use std::env;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::time::Instant;
 
 use serde_json::json;
@@ -28,6 +29,8 @@ struct Peer {
     probe: Vec<String>,
     /// Whether it may refuse a token that we accept.
     is_excused: fn(&Case) -> bool,
+    /// What is to be done if it is not there.
+    remedy: &'static str,
 }
 
 fn peers() -> [Peer; 2] {
@@ -43,6 +46,7 @@ fn peers() -> [Peer; 2] {
                 format!("require('fs').readFileSync({:?})", node_module.to_str().unwrap()),
             ],
             is_excused: |_| false,
+            remedy: "`npm ci --prefix tests/sdk`, with Node.js, makes",
         },
         Peer {
             name: "PyJWT",
@@ -51,6 +55,8 @@ fn peers() -> [Peer; 2] {
             probe: ["-c", "import jwt, cryptography; jwt.PyJWK"].map(str::to_owned).to_vec(),
             // It knows the algorithm as `EdDSA` only (RFC 9864 has the other name).
             is_excused: |case| case.algorithms.iter().any(|name| name == "Ed25519"),
+            remedy: "`pip install -r tests/jose/requirements.txt`, for the Python that GUESTPASS_PYTHON \
+                     names, makes",
         },
     ]
 }
@@ -130,22 +136,21 @@ fn compare(random: &mut Random, cases: &Cases, count: usize) -> Tally {
     tally
 }
 
-/// Says which are not there and skipped, or panics if they must not be.
+/// Says once which are not there and skipped, or panics if they must not be.
 fn tell_of_missing() {
-    let missing: Vec<_> =
-        peers().iter().filter(|peer| !peer.is_there()).map(|peer| peer.name).collect();
-    if !missing.is_empty() {
-        assert!(
-            env::var_os("GUESTPASS_REQUIRE_SDKS").is_none(),
-            "GUESTPASS_REQUIRE_SDKS is set, but there is no {missing:?}"
-        );
-        // Straight to the terminal: the test runner would swallow what a test prints that passes.
-        let _said_or_not = writeln!(
-            std::io::stderr(),
-            "skipped: the comparison with {missing:?}; `npm ci --prefix tests/sdk`, and `pip install -r \
-             tests/jose/requirements.txt` where GUESTPASS_PYTHON is, make it run"
-        );
+    static SAID: Once = Once::new();
+    let missing: Vec<_> = peers().into_iter().filter(|peer| !peer.is_there()).collect();
+    let must_be_there = env::var_os("GUESTPASS_REQUIRE_SDKS").is_some();
+    if let [Peer { name, .. }, ..] = &missing[..] {
+        assert!(!must_be_there, "GUESTPASS_REQUIRE_SDKS is set, but there is no {name}");
     }
+    SAID.call_once(|| {
+        for Peer { name, remedy, .. } in missing {
+            // Straight to the terminal: the test runner would swallow what a test prints that passes.
+            let _said_or_not =
+                writeln!(std::io::stderr(), "skipped: the comparison with {name}; {remedy} it run");
+        }
+    });
 }
 
 /// Whether there is any other implementation to compare with.
