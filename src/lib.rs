@@ -72,7 +72,8 @@
 //! # The manual
 //!
 //! [`manual::promotion`] has every standing times every action, [`manual::architecture`] what holds the
-//! parts together, [`manual::storage`] how to write a store, [`manual::threats`] what each choice guards
+//! parts together, [`manual::operations`] what to do for it from day to day, [`manual::storage`] how to write a
+//! store, [`manual::threats`] what each choice guards
 //! against and what is out of scope, [`manual::attacks`] each attack by number and the tests that try it,
 //! [`manual::proof`] what was tried to break it, and how often, and [`manual::canaries`] how the tests are
 //! tested themselves.

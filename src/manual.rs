@@ -9,6 +9,9 @@ pub mod attacks {}
 #[doc = include_str!("manual/canaries.md")]
 pub mod canaries {}
 
+#[doc = include_str!("manual/operations.md")]
+pub mod operations {}
+
 #[doc = include_str!("manual/promotion.md")]
 pub mod promotion {}
 
