@@ -30,11 +30,16 @@ impl Cookies {
     pub(super) fn new(policy: &Policy) -> Self {
         let is_secure = policy.public_origin.is_https();
         let domain = policy.http.cookie_domain.clone();
-        // A browser takes a `__Host-` cookie from this host over TLS and from nobody else.
-        let host = if is_secure && domain.is_none() { "__Host-" } else { "" };
+        let guard = match (is_secure, &domain) {
+            // A browser takes such a cookie from this host over TLS and from nobody else.
+            (true, None) => "__Host-",
+            // From any host of the domain, but not from whoever sits on a line without TLS.
+            (true, Some(_)) => "__Secure-",
+            (false, _) => "",
+        };
         let lasts = !policy.session.use_session_cookie;
         Self {
-            prefix: format!("{host}{}", policy.http.cookie_prefix),
+            prefix: format!("{guard}{}", policy.http.cookie_prefix),
             domain,
             is_secure,
             session_seconds: lasts.then_some(policy.session.lifetime_seconds),
@@ -207,7 +212,7 @@ mod tests {
         });
         assert_eq!(
             lines(cookies.of_session(&token), &token)[0],
-            "app_session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"
+            "__Secure-app_session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"
         );
     }
 

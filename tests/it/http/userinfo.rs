@@ -112,15 +112,21 @@ async fn post_is_answered_too_but_not_for_a_foreign_page_with_a_cookie() {
 
 #[tokio::test]
 async fn over_https_a_cookie_without_its_prefix_is_not_read() {
-    let site = Site::with(|policy| policy.public_origin = "https://auth.example.com".into());
-    let body = serde_json::json!({ "session_type": "cookie" });
-    let answer = site.post_json("/api/anonymous_user/signup", &body).await;
-    let cookie = answer.set_cookies()[0].split(';').next().unwrap().to_owned();
-    assert!(cookie.starts_with("__Host-session="));
-    let ask = async |cookie: &str| site.ask(with(get("/oauth2/userinfo"), "cookie", cookie)).await;
-    assert_eq!(ask(&cookie).await.status, StatusCode::OK);
-    let bare = cookie.strip_prefix("__Host-").unwrap();
-    assert_eq!(ask(bare).await.status, StatusCode::UNAUTHORIZED);
+    for (domain, prefix) in [(None, "__Host-"), (Some("example.com"), "__Secure-")] {
+        let site = Site::with(|policy| {
+            policy.public_origin = "https://auth.example.com".into();
+            policy.http.cookie_domain = domain.map(str::to_owned);
+        });
+        let body = serde_json::json!({ "session_type": "cookie" });
+        let answer = site.post_json("/api/anonymous_user/signup", &body).await;
+        let cookie = answer.set_cookies()[0].split(';').next().unwrap().to_owned();
+        let ask =
+            async |cookie: &str| site.ask(with(get("/oauth2/userinfo"), "cookie", cookie)).await;
+        assert_eq!(ask(&cookie).await.status, StatusCode::OK);
+        let bare = cookie.strip_prefix(prefix).unwrap();
+        assert!(bare.starts_with("session="));
+        assert_eq!(ask(bare).await.status, StatusCode::UNAUTHORIZED);
+    }
 }
 
 /// A browser takes `\u{2000}__Host-session` for a name without a prefix, and so lets any neighbouring
