@@ -48,6 +48,7 @@
 //! | --- | --- |
 //! | keep users in a file | `SqliteBackend::open`, with [`keyring_for`] beside it |
 //! | sign a guest up | [`Engine::sign_up_anonymously`], or [`Engine::sign_in_with_device_key`] for a device with a key |
+//! | make no other guest of whoever has signed up | [`Engine::has_become_regular`] |
 //! | know who asks | [`Engine::authenticate`], [`Engine::authenticate_access`] |
 //! | promote a guest | [`Engine::guest_by_session`] or [`Engine::guest_by_key`], then [`Engine::promote`] |
 //! | sign up, sign in | [`Engine::sign_up`], [`Engine::sign_in`], by [`Credential::password`] or by an identity that the host has proven itself, [`Credential::proven`] |

@@ -76,7 +76,17 @@ impl Engine {
     }
 
     /// Whether the session is one of an anonymous user that is, or was merged into, a regular user by now.
-    pub(crate) async fn has_become_regular(&self, token: &SessionToken) -> Result<bool, Error> {
+    /// Whoever has it may log in. A new guest in its place would take the browser from a user who has signed up
+    /// in another tab, or whose answer was lost; so a host that makes guests asks before it makes another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]. There are no others.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: it reads.
+    pub async fn has_become_regular(&self, token: &SessionToken) -> Result<bool, Error> {
         let Some((session, user)) = self.backend().resolve(&token.digest()).await? else {
             return Ok(false);
         };

@@ -82,7 +82,9 @@ impl Http {
     ///
     /// As with [`any_user`](Self::any_user), but for [`Refusal::NoSession`], which only an access token meets
     /// that does not count. A request that a page elsewhere has a browser send is not nobody's: a host that
-    /// makes a guest of nobody would put the new guest in the place of whoever is there.
+    /// makes a guest of nobody would put the new guest in the place of whoever is there. For the same reason it
+    /// asks [`Engine::has_become_regular`](crate::Engine::has_become_regular) first, of the
+    /// [`session_token`](Self::session_token) that the browser still has.
     ///
     /// # Cancellation
     ///

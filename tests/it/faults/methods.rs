@@ -212,6 +212,10 @@ pub(super) const METHODS: &[Method] = &[
         let info = cast.engine.user_info(cast.owner.user).await?;
         Ok(Answer::word(info.email.unwrap()))
     }),
+    call!("has_become_regular", "", Nothing, |cast, time| {
+        let has = cast.engine.has_become_regular(&cast.rival.token).await?;
+        Ok(Answer::word(has.to_string()))
+    }),
     call!("user", "", Nothing, |cast, time| {
         let user = cast.engine.user(cast.owner.user).await?;
         Ok(Answer::word(format!("{:?}", user.unwrap().standing)))

@@ -173,6 +173,15 @@ pub(crate) const DEEDS: &[Deed] = &[
         }
         .to_lowercase()
     }),
+    deed(
+        "ask whether its guest is regular by now",
+        "has_become_regular",
+        Given::Cookie,
+        |subject| {
+            let token = &subject.held().token;
+            run(subject.world.engine.has_become_regular(token)).unwrap().to_string()
+        },
+    ),
     deed("ask who one is, by its session", "caller_info", Given::Cookie, |subject| {
         let world = &subject.world;
         let user = User { id: subject.id(), ..world.user(world.guest().user) };
