@@ -55,7 +55,7 @@ async fn visit(http: &Http, call: &Call, kind: Kind) -> Result<Response, Problem
     if call.is_post() {
         visit.submit(call).await
     } else {
-        Ok(visit.show(Entered::default(), None, None))
+        Ok(visit.show(Entered::default(), visit.forbids_sign_up(), None))
     }
 }
 
@@ -81,9 +81,8 @@ impl Visit<'_> {
             return Ok(self.refuse(entered, Alert::EmailInvalid));
         };
         let credential = Credential::password(login_id, password);
-        // A second tab whose first one has just signed up must not make a second user.
-        if self.kind == Kind::SignUp && self.visitor == Visitor::Regular {
-            return Ok(self.refuse(entered, Alert::SignedInAlready));
+        if let Some(alert) = self.forbids_sign_up() {
+            return Ok(self.refuse(entered, alert));
         }
         match self.decide(credential, entered, call).await.map_err(Failure::from) {
             Ok(signed_in) => {
@@ -96,6 +95,12 @@ impl Visit<'_> {
             }
             Err(Failure::Broken(cause)) => Ok(self.show(entered, Some(Alert::Failed), Some(cause))),
         }
+    }
+
+    /// A second tab whose first one has just signed up must not make a second user.
+    fn forbids_sign_up(&self) -> Option<Alert> {
+        let is_second = self.kind == Kind::SignUp && self.visitor == Visitor::Regular;
+        is_second.then_some(Alert::SignedInAlready)
     }
 
     /// Whether whoever logs in here has to leave a guest behind, and says so in the form. Whose the login

@@ -352,9 +352,13 @@ async fn of_two_tabs_without_a_code_the_second_makes_no_second_user() {
     browser.submit(&one, "ada@example.com", PASSWORD).await;
     assert_eq!(browser.userinfo().await.json()["sub"], sub.as_str());
 
+    // Before anything is filled in, too.
+    let shown = browser.get(&two).await;
     let refused = browser.submit(&two, "ada@example.org", PASSWORD).await;
-    assert_eq!(refused.status, StatusCode::CONFLICT);
-    assert!(refused.body.contains("You are signed in already."), "{}", refused.body);
+    for page in [shown, refused] {
+        assert_eq!(page.status, StatusCode::CONFLICT);
+        assert!(page.body.contains("You are signed in already."), "{}", page.body);
+    }
     assert_eq!(browser.userinfo().await.json()["email"], "ada@example.com");
 }
 
