@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::Scope;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -99,15 +103,18 @@ fn race_on_threads(
 ) -> Outcome<Vec<Line>> {
     let mut of = [texts.clone(), texts.clone(), texts.clone(), texts.clone()];
     let [ours_1, limit_1, ours_2, limit_2] = &mut of;
-    let rates = take_turns(
-        Rounds { rounds: 9, turns: 6 },
-        [
-            &mut || on_one(ours_1, ours),
-            &mut || on_one(limit_1, limit[0]),
-            &mut || on_two(ours_2, &[ours, ours]),
-            &mut || on_two(limit_2, limit),
-        ],
-    )?;
+    let rates = std::thread::scope(|scope| {
+        let [beside_ours, beside_limit] = [ours, limit[1]].map(|work| Beside::start(scope, work));
+        take_turns(
+            Rounds { rounds: 9, turns: 6 },
+            [
+                &mut || on_one(ours_1, ours),
+                &mut || on_one(limit_1, limit[0]),
+                &mut || on_two(ours_2, ours, &beside_ours),
+                &mut || on_two(limit_2, limit[0], &beside_limit),
+            ],
+        )
+    })?;
     let of = |value: fn(&[f64; 4]) -> f64| median(rates.iter().map(value));
     let (ours, limit) = (of(|[ours, ..]| *ours), of(|[_, limit, ..]| *limit));
     let race = Race { ours, limit, ratio: of(|[ours, limit, ..]| ours / limit) };
@@ -129,16 +136,36 @@ fn on_one(texts: &mut Texts, work: Work<'_>) -> Outcome<Share> {
     Share::of(texts.len(), || work(texts))
 }
 
-fn on_two(texts: &mut Texts, work: &[Work<'_>; 2]) -> Outcome<Share> {
-    let texts = texts.next();
-    let (first, second) = texts.split_at(texts.len() / 2);
-    Share::of(texts.len(), || {
-        std::thread::scope(|scope| {
-            let beside = scope.spawn(|| work[1](second));
-            work[0](first)?;
-            beside.join().map_err(|_| "a thread of the benchmark panicked")?
-        })
+fn on_two(texts: &mut Texts, work: Work<'_>, beside: &Beside) -> Outcome<Share> {
+    let (all, portion) = texts.next_portion();
+    let middle = portion.start.midpoint(portion.end);
+    Share::of(portion.len(), || {
+        beside.tasks.send((Arc::clone(&all), middle..portion.end))?;
+        work(&all[portion.start..middle])?;
+        beside.outcomes.recv()?
     })
+}
+
+/// A second thread, which is there before there is anything to do, as those of a host are: to start one takes
+/// as long as a hundred operations.
+struct Beside {
+    tasks: Sender<(Arc<Vec<String>>, Range<usize>)>,
+    outcomes: Receiver<Outcome>,
+}
+
+impl Beside {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, work: Work<'scope>) -> Self {
+        let ((tasks, of_thread), (done, outcomes)) = (channel(), channel());
+        scope.spawn(move || {
+            while let Ok((all, portion)) = of_thread.recv() {
+                let all: Arc<Vec<String>> = all;
+                if done.send(work(&all[portion])).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { tasks, outcomes }
+    }
 }
 
 /// Ours.
@@ -155,7 +182,7 @@ pub(crate) fn authenticate(engine: &Engine, texts: &[String]) -> Outcome {
 /// Texts of tokens, handed out in portions, around and around.
 #[derive(Clone)]
 pub(crate) struct Texts {
-    all: std::sync::Arc<Vec<String>>,
+    all: Arc<Vec<String>>,
     portion: usize,
     at: usize,
 }
@@ -164,21 +191,21 @@ impl Texts {
     /// Session tokens of guests whom no cache expects.
     pub(crate) fn session_tokens(guests: u64, portion: usize) -> Self {
         let texts = shuffled(guests, portion * PORTIONS).map(|number| token_text(CROWD, number));
-        Self { all: std::sync::Arc::new(texts.collect()), portion, at: 0 }
+        Self { all: Arc::new(texts.collect()), portion, at: 0 }
     }
 
     /// The same of those with a session in a cookie.
     pub(crate) fn cookies(guests: u64, portion: usize) -> Self {
         let numbers = shuffled(guests / 2, portion * PORTIONS).map(|number| 2 * number);
         let texts = numbers.map(|number| token_text(CROWD, number));
-        Self { all: std::sync::Arc::new(texts.collect()), portion, at: 0 }
+        Self { all: Arc::new(texts.collect()), portion, at: 0 }
     }
 
     /// The same of those with a refresh token.
     pub(crate) fn refresh_tokens(guests: u64, portion: usize) -> Self {
         let numbers = shuffled(guests / 2, portion * PORTIONS).map(|number| 2 * number + 1);
         let texts = numbers.map(|number| token_text(CROWD, number));
-        Self { all: std::sync::Arc::new(texts.collect()), portion, at: 0 }
+        Self { all: Arc::new(texts.collect()), portion, at: 0 }
     }
 
     /// Access tokens of such guests.
@@ -190,13 +217,19 @@ impl Texts {
             let caller = block_on(engine.authenticate(&token))?;
             texts.push(engine.access_token(&caller)?.text);
         }
-        Ok(Self { all: std::sync::Arc::new(texts), portion, at: 0 })
+        Ok(Self { all: Arc::new(texts), portion, at: 0 })
     }
 
     pub(crate) fn next(&mut self) -> &[String] {
-        let portion = &self.all[self.at * self.portion..][..self.portion];
+        let (_, portion) = self.next_portion();
+        &self.all[portion]
+    }
+
+    /// The next portion, for whoever works on parts of it.
+    fn next_portion(&mut self) -> (Arc<Vec<String>>, Range<usize>) {
+        let start = self.at * self.portion;
         self.at = (self.at + 1) % PORTIONS;
-        portion
+        (Arc::clone(&self.all), start..start + self.portion)
     }
 }
 
