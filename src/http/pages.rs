@@ -300,7 +300,7 @@ impl Alert {
                 "You are signed in already. Go back to the application, or log out there first."
             }
             Self::Disabled => "This account is locked.",
-            Self::LimitReached => "Too many attempts. Wait a minute and try again.",
+            Self::LimitReached => "Too many attempts. Try again in some minutes.",
             Self::TryLater => "This did not work. Try again in a moment.",
             Self::Failed => "This did not work. It is not your fault.",
         };

@@ -125,7 +125,7 @@ fn sign_out(form: &SignOutPage<'_>) -> String {
     format!(
         "<p>Do you want to log out?</p>\n{warning}<form method=\"post\" action=\"{action}\">\n\
          <input type=\"hidden\" name=\"confirm\" value=\"true\">\n{uri}{state}\
-         <button type=\"submit\">Log out</button>\n</form>\n",
+         <button type=\"submit\">Log out</button>\n</form>\n<p class=\"other\"><a href=\"/\">Stay</a></p>\n",
         action = escape(form.action),
         uri = hidden("post_logout_redirect_uri", form.post_logout_redirect_uri),
         state = hidden("state", form.state),
