@@ -13,12 +13,20 @@ use crate::support::Place;
 
 const MANUAL: &str = include_str!("../../src/manual/promotion.md");
 
-/// The rows of the table that begins with `| action |`: the cells of each, trimmed.
+/// The rows of the two tables that begin with `| action |`, side by side: the cells of each, trimmed.
 fn table() -> Vec<Vec<&'static str>> {
-    let lines = MANUAL.lines().skip_while(|line| !line.starts_with("| action |"));
-    let rows = lines.take_while(|line| line.starts_with('|'));
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect();
-    rows.map(cells).collect()
+    let mut tables = MANUAL.split("\n\n").filter(|part| part.starts_with("| action |"));
+    let [first, second] = [(); 2].map(|()| {
+        let rows: Vec<Vec<&str>> = tables.next().unwrap().lines().map(cells).collect();
+        rows
+    });
+    assert_eq!(first.len(), second.len());
+    let side_by_side = |(first, second): (Vec<&'static str>, Vec<&'static str>)| {
+        assert_eq!(first[0], second[0]);
+        [&first[..], &second[1..]].concat()
+    };
+    first.into_iter().zip(second).map(side_by_side).collect()
 }
 
 #[test]
