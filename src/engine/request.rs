@@ -206,7 +206,8 @@ pub struct Swept {
     /// Anonymous users that nothing could have signed in again.
     pub guests: u32,
     /// Anonymous users whose time is over and that could not be collected: what is stored of them
-    /// cannot be read, or others kept changing them. They are tried again by the next sweep.
+    /// cannot be read, or others kept changing them. They are tried again by the next sweep, and so are those
+    /// that come after one at which the store failed.
     pub left: u32,
     /// Whether a portion was full.
     pub(super) has_more: bool,

@@ -42,7 +42,10 @@ impl Engine {
                 Ok(0) => note.settle(),
                 Ok(_) => has_more = true,
                 // Told in the end, so that it does not keep the rest from being done.
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
             }
         }
         let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
@@ -64,7 +67,13 @@ impl Engine {
                     swept.guests = swept.guests.saturating_add(u32::from(is_collected));
                 }
                 Err(error @ Error::Entropy(_)) => return Err(error),
-                Err(_) => swept.left = swept.left.saturating_add(1),
+                Err(error) => {
+                    swept.left = swept.left.saturating_add(1);
+                    // With the next one the store would fail as well, and perhaps after a while.
+                    if matches!(error, Error::Store(_)) && error.is_transient() {
+                        break;
+                    }
+                }
             }
         }
         // A portion of which nothing could be collected is what the next call would find again.
