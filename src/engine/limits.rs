@@ -1,11 +1,12 @@
 //! How often something may be tried: token buckets in bounded memory.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::Keyring;
-use crate::model::{IdentityKey, LoginIdType, Session, SessionKind, Thumbprint, Timestamp};
+use crate::model::{IdentityKey, LoginIdType, Session, Thumbprint, Timestamp};
 use crate::rules::{Bucket, RateLimits};
 
 /// All buckets of one engine. They live in this process and start full.
@@ -92,18 +93,12 @@ impl Limits {
     /// Notes a session that was opened; says whether so many were since its user's sessions of that kind were
     /// counted that it is time to do so again.
     pub(super) fn is_time_to_count(&self, opened: &Session, now: Timestamp) -> bool {
-        let mut key = *opened.user.as_bytes();
-        if let SessionKind::Refresh(client) = &opened.kind {
-            // The policy names the clients, so nobody makes two of them come to the same.
-            for (at, byte) in client.as_str().bytes().enumerate() {
-                key[at % key.len()] ^= byte;
-            }
-        }
-        if self.uncounted_sessions.take(key, now) {
-            return false;
-        }
-        self.uncounted_sessions.forget(&key);
-        true
+        !self.uncounted_sessions.take(of_kind(opened), now)
+    }
+
+    /// Notes that a user's sessions of a kind were counted.
+    pub(super) fn note_count(&self, opened: &Session) {
+        self.uncounted_sessions.forget(&of_kind(opened));
     }
 }
 
@@ -151,6 +146,12 @@ impl PasswordKeys {
 /// The address of whoever asks for a hash, as the hasher tells askers apart.
 pub(super) fn asker(address: Option<IpAddr>) -> Option<Key> {
     address.map(prefix)
+}
+
+/// A user's sessions of one kind.
+fn of_kind(session: &Session) -> Key {
+    let kind = BuildHasherDefault::<DefaultHasher>::default().hash_one(&session.kind);
+    (u128::from_be_bytes(*session.user.as_bytes()) ^ u128::from(kind)).to_be_bytes()
 }
 
 type Key = [u8; 16];

@@ -178,21 +178,23 @@ impl Engine {
     /// may be of it; never the one that was opened, whatever the clock says.
     ///
     /// Where the policy names no number, [`MAX_SESSIONS`] bounds what reading and sweeping the sessions of one
-    /// user may take. Then they are counted now and again only, so a few more may be there.
+    /// user may take. Then they are counted now and again only, so some more may be there: 64 for each process
+    /// that lets the user in.
     ///
-    /// The sign-in that it follows has landed and its answer must go out, so a failure here is left to
-    /// the next sign-in.
+    /// The sign-in that it follows has landed and its answer must go out, so a failure here, and what is beyond
+    /// [`MAX_ENDED`], is left to the next sign-in of the kind.
     pub(super) async fn end_surplus_sessions(&self, opened: &Session) {
         let _ended_or_not = self.try_end_surplus_sessions(opened).await;
     }
 
     async fn try_end_surplus_sessions(&self, opened: &Session) -> Result<(), Error> {
+        let now = self.now();
         let of_policy = match &opened.kind {
             SessionKind::Cookie => 0,
             SessionKind::Refresh(client) => self.client(client)?.max_concurrent_session,
         };
         let most = match of_policy {
-            0 if !self.0.limits.is_time_to_count(opened, self.now()) => return Ok(()),
+            0 if !self.0.limits.is_time_to_count(opened, now) => return Ok(()),
             0 => MAX_SESSIONS,
             most => most,
         };
@@ -204,16 +206,20 @@ impl Engine {
             let portion = sessions.of_user(user, epoch, kind, after, MAX_PORTION).await?;
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
-            others.extend(portion.into_iter().filter(|session| session.id != opened.id));
+            let is_another = |session: &Session| session.id != opened.id && now < session.ends_at;
+            others.extend(portion.into_iter().filter(is_another));
         }
         others.sort_by_key(|session| (session.created_at, session.id));
         let allowed = usize::try_from(most.saturating_sub(1)).unwrap_or(usize::MAX);
         let surplus = others.len().saturating_sub(allowed);
-        for session in others.iter().take(surplus) {
+        for session in others.iter().take(surplus.min(MAX_ENDED)) {
             if !self.is_first_to_end(session, opened).await? {
                 break;
             }
             self.backend().sessions().remove(&session.digest).await?;
+        }
+        if surplus <= MAX_ENDED {
+            self.0.limits.note_count(opened);
         }
         Ok(())
     }
@@ -270,6 +276,8 @@ enum LastSession {
 
 /// Most sessions of one user by cookie, or with one client, where the policy names no number.
 pub const MAX_SESSIONS: u32 = 1000;
+/// Most sessions that one sign-in ends.
+const MAX_ENDED: usize = 128;
 /// Most portions that are looked through for one list of sessions: some of them may have ended, and whoever
 /// asks goes on from there.
 const MAX_LISTED_PORTIONS: u32 = 8;
