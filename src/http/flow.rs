@@ -1,7 +1,5 @@
 //! What a flow of the hosted pages remembers, in a cookie of its browser.
 
-use std::collections::VecDeque;
-
 use http::header::{HeaderValue, SET_COOKIE};
 use serde::{Deserialize, Serialize};
 
@@ -119,19 +117,22 @@ pub(super) fn set_cookie(http: &Http, call: &Call, flow: &OpenedFlow, response: 
     others.sort_unstable();
     let mut bytes = cookie_bytes(&flow.id, &flow.ticket.text);
     let mut open = 1;
-    // The latest first: once one does not fit, none that is older stays. Those that nobody of ours has made
-    // are the first of all to go.
-    let mut over = VecDeque::new();
+    // The latest first: once one does not fit, none that is older stays.
+    let (mut foreign, mut surplus) = (Vec::new(), Vec::new());
     for (ends, id, length) in others.into_iter().rev() {
         bytes = bytes.saturating_add(length);
         open += 1;
         if ends == i64::MIN {
-            over.push_front(id);
+            foreign.push(id);
         } else if MAX_OPEN_FLOWS < open || MAX_FLOW_COOKIES_BYTES < bytes {
-            over.push_back(id);
+            surplus.push(id);
         }
     }
-    lines.extend(over.into_iter().take(MAX_FLOWS_TAKEN_AWAY).filter_map(|id| cookies.no_flow(id)));
+    // What a neighbouring host has set may not go at our word, and must not be in the way of what does.
+    for over in [foreign, surplus] {
+        let over = over.into_iter().take(MAX_FLOWS_TAKEN_AWAY);
+        lines.extend(over.filter_map(|id| cookies.no_flow(id)));
+    }
     response.headers_mut().extend(lines.into_iter().map(|line| (SET_COOKIE, line)));
 }
 

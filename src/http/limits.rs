@@ -44,8 +44,9 @@ pub const MAX_OPEN_FLOWS: usize = 4;
 /// server in front of us may refuse a request with 8 KiB of cookies, and with it the whole site.
 pub const MAX_FLOW_COOKIES_BYTES: usize = 4096;
 
-/// Most cookies of flows that one answer takes away: a server in front of us may take 4 KiB of headers.
-pub const MAX_FLOWS_TAKEN_AWAY: usize = 16;
+/// Most cookies of flows that one answer takes away of those that we have set, and of others: a server in front
+/// of us may take 4 KiB of headers.
+pub const MAX_FLOWS_TAKEN_AWAY: usize = 8;
 
 /// Most entries of `X-Forwarded-For` that are looked at.
 pub const MAX_FORWARDED_HOPS: usize = 32;
