@@ -233,8 +233,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(LONGEST_WAIT_FOR_OTHERS)?;
     // What was acknowledged is on the disk, as the engine keeps it for users.
     connection.pragma_update(None, "synchronous", "full")?;
-    // The engine copies the log, and knows when it must not.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 

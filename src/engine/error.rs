@@ -12,8 +12,9 @@ pub enum Error {
     /// The rules forbid it: whoever asks must ask for something else.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// Others kept changing the same user. At most a challenge was spent, or it was noted that an identity was
-    /// proven, which takes it from who only named it; trying again may succeed.
+    /// Others kept changing the same user. What was asked for has not happened; a challenge may be spent, a
+    /// session that was to end be over, and an identity noted as proven, which takes it from who only named it.
+    /// Trying again may succeed.
     #[error("others kept changing the same user")]
     Contended,
     /// Too much is waiting already. Nothing happened; trying again later may succeed.

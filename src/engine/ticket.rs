@@ -75,8 +75,8 @@ impl Engine {
         Ok(Guest { proof: GuestProof::assertion(session.user, session.epoch), spend: None })
     }
 
-    /// Whether the session is one of an anonymous user that is, or was merged into, a regular user by now.
-    /// Whoever has it may log in. A new guest in its place would take the browser from a user who has signed up
+    /// Whether the session is one of an anonymous user that is, or was merged into, a regular user by now; as
+    /// long as the session is kept, which is for a day after that at least. Whoever has it may log in. A new guest in its place would take the browser from a user who has signed up
     /// in another tab, or whose answer was lost; so a host that makes guests asks before it makes another.
     ///
     /// # Errors
@@ -94,11 +94,14 @@ impl Engine {
             Method::Anonymous | Method::DeviceKey => true,
             Method::Password | Method::ProvenIdentity => false,
         };
-        Ok(is_guests
-            && match user.standing {
-                Standing::Regular | Standing::Merged { .. } => true,
-                Standing::Anonymous | Standing::Deleted | Standing::Collected => false,
-            })
+        Ok(match user.standing {
+            Standing::Regular => is_guests,
+            Standing::Merged { into } => {
+                let owner = self.backend().users().user(into).await?;
+                is_guests && owner.is_some_and(|owner| owner.is_alive())
+            }
+            Standing::Anonymous | Standing::Deleted | Standing::Collected => false,
+        })
     }
 
     /// Takes a request that an anonymous user's device has signed for the action `promote` as proof of
