@@ -63,24 +63,31 @@ async fn passwords_beyond_the_queue_are_refused_at_once_at_every_door() {
 /// long as they liked, and nobody else was let in, signed up or promoted.
 #[tokio::test]
 async fn a_few_addresses_do_not_take_all_places() {
-    let site = site(MemoryBackend::new(), slow(), |policy| {
-        policy.rate_limits.password.per_ip.enabled = false;
-    });
-    site.regular("ada@example.com").await;
-    let mut browser = Browser::new(&site);
-    let page = browser.authorize(&[]).await;
-    let few = 5;
-    let requests = (0..10 * QUEUE).map(|_| filled(&browser, &page, "ada@example.com"));
-    let mut crowd = Crowd::from(&site, |number| address(number % few), requests);
-    let waiting = crowd.waiting.len();
-    assert!((QUEUE..2 * QUEUE).contains(&waiting), "{waiting} wait");
-    let others = (0..few).map(|_| filled(&browser, &page, "ada@example.com"));
-    let others = Crowd::from(&site, |number| address(few + number), others);
-    assert_eq!((others.waiting.len(), others.refused), (few, 0));
-    // Those who had to go are told so at once.
-    let answered = crowd.waiting.iter_mut().filter_map(|one| at_once(one.as_mut()));
-    let statuses: Vec<StatusCode> = answered.map(|answer| answer.status()).collect();
-    assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
+    for door in ["login", "signup"] {
+        let site = site(MemoryBackend::new(), slow(), |policy| {
+            policy.rate_limits.password.per_ip.enabled = false;
+            policy.rate_limits.signup_anonymous.per_ip.enabled = false;
+        });
+        site.regular("ada@example.com").await;
+        let mut browser = Browser::new(&site);
+        let page = browser.authorize(&[("x_page", door)]).await;
+        let email = |number| match door {
+            "login" => "ada@example.com".to_owned(),
+            _ => format!("user-{number}@example.com"),
+        };
+        let few = 5;
+        let requests = (0..10 * QUEUE).map(|number| filled(&browser, &page, &email(number)));
+        let mut crowd = Crowd::from(&site, |number| address(number % few), requests);
+        let waiting = crowd.waiting.len();
+        assert!((QUEUE..2 * QUEUE).contains(&waiting), "{waiting} wait");
+        let others = (0..few).map(|number| filled(&browser, &page, &email(10 * QUEUE + number)));
+        let others = Crowd::from(&site, |number| address(few + number), others);
+        assert_eq!((others.waiting.len(), others.refused), (few, 0));
+        // Those who had to go are told so at once.
+        let answered = crowd.waiting.iter_mut().filter_map(|one| at_once(one.as_mut()));
+        let statuses: Vec<StatusCode> = answered.map(|answer| answer.status()).collect();
+        assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
+    }
 }
 
 /// What needs no hash is not held up by those who wait for one.
