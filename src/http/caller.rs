@@ -19,8 +19,10 @@ pub(super) enum Presented {
     Cookie(SessionToken),
     /// A session cookie that cannot be one of ours.
     NoToken,
-    /// Two session cookies; or one that a page elsewhere makes the browser send.
-    Unusable,
+    /// A session cookie that a page elsewhere makes the browser send.
+    Forged,
+    /// Two session cookies, of which somebody on a neighbouring host has set one.
+    Several,
 }
 
 impl Http {
@@ -39,10 +41,10 @@ impl Http {
         }
         match self.site().cookies.session(&parts.headers) {
             Found::Nothing => Presented::Nothing,
-            Found::Several => Presented::Unusable,
+            Found::Several => Presented::Several,
             Found::One(text) => match SessionToken::parse(text) {
                 None => Presented::NoToken,
-                Some(_) if self.is_forged(parts) => Presented::Unusable,
+                Some(_) if self.is_forged(parts) => Presented::Forged,
                 Some(token) => Presented::Cookie(token),
             },
         }
@@ -81,9 +83,8 @@ impl Http {
 
     /// Who makes a request: by the access token in `Authorization`, else by the session cookie.
     ///
-    /// `None` if the request comes with neither. A session cookie does not count when two of them are
-    /// sent, nor on a method that changes things when the request was made on an origin that the
-    /// policy does not name.
+    /// `None` if the request comes with neither, or with a session cookie on a method that changes things when
+    /// the request was made on an origin that the policy does not name. Of two session cookies neither counts.
     ///
     /// # Errors
     ///
@@ -96,8 +97,11 @@ impl Http {
     /// Safe: at most the access to the session is not recorded.
     pub async fn caller(&self, parts: &Parts) -> Result<Option<Caller>, Error> {
         match self.presented(parts) {
-            Presented::Nothing | Presented::Unusable => Ok(None),
-            Presented::NoToken => Err(Error::Rejected(Rejection::SessionUnknown)),
+            Presented::Nothing | Presented::Forged => Ok(None),
+            // Somebody, though it cannot be told who: not nobody, of whom a host might make a guest.
+            Presented::NoToken | Presented::Several => {
+                Err(Error::Rejected(Rejection::SessionUnknown))
+            }
             Presented::Bearer(token) => self.engine().authenticate_access(&token).await.map(Some),
             Presented::Cookie(token) => self.caller_by_cookie(&token).await.map(Some),
         }
@@ -118,7 +122,9 @@ impl Http {
             Presented::Nothing | Presented::NoToken => {
                 return Err(Failure::Rejected(Rejection::SessionUnknown));
             }
-            Presented::Unusable => return Err(Failure::Rejected(Rejection::AccessTokenInvalid)),
+            Presented::Forged | Presented::Several => {
+                return Err(Failure::Rejected(Rejection::AccessTokenInvalid));
+            }
             Presented::Bearer(token) => self.engine().authenticate_access(&token).await,
             Presented::Cookie(token) => self.caller_by_cookie(&token).await,
         };

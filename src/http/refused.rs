@@ -34,6 +34,9 @@ pub enum Refusal {
     /// Its user is disabled.
     #[error("the user is disabled")]
     Disabled,
+    /// It comes with two session cookies, of which somebody on a neighbouring host has set one.
+    #[error("there is more than one session cookie")]
+    Ambiguous,
     /// A page elsewhere has a browser send it.
     #[error("a page elsewhere may not do this")]
     Foreign,
@@ -47,7 +50,7 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSession`] with status 401; [`Refusal::Disabled`] for a guest, and [`Refusal::Foreign`] for
+    /// [`Refusal::NoSession`] with status 401; [`Refusal::Ambiguous`] with 400; [`Refusal::Disabled`] for a guest, and [`Refusal::Foreign`] for
     /// a request without an access token that changes things and that a page elsewhere has a browser send,
     /// with 403; [`Refusal::Failed`] with 429, 503 or 500.
     ///
@@ -81,7 +84,7 @@ impl Http {
     /// # Errors
     ///
     /// As with [`any_user`](Self::any_user), but for [`Refusal::NoSession`], which only an access token meets
-    /// that does not count. A request that a page elsewhere has a browser send is not nobody's: a host that
+    /// that does not count, and [`Refusal::Ambiguous`], which only a request meets that changes things. A request that a page elsewhere has a browser send is not nobody's: a host that
     /// makes a guest of nobody would put the new guest in the place of whoever is there. For the same reason it
     /// asks [`Engine::has_become_regular`](crate::Engine::has_become_regular) first, of the
     /// [`session_token`](Self::session_token) that the browser still has.
@@ -95,6 +98,7 @@ impl Http {
         match self.user_of(presented, parts).await {
             Ok(caller) => Ok(Some(caller)),
             Err(Reason { refusal: Refusal::NoSession, .. }) if !must_count => Ok(None),
+            Err(Reason { refusal: Refusal::Ambiguous, .. }) if parts.method.is_safe() => Ok(None),
             Err(reason) => Err(reason.into()),
         }
     }
@@ -104,6 +108,10 @@ impl Http {
         let is_bearer = matches!(presented, Presented::Bearer(_));
         if !is_bearer && self.is_forged(parts) {
             return Err(Reason::forbidden(Refusal::Foreign, "a page elsewhere may not do this"));
+        }
+        if matches!(presented, Presented::Several) {
+            let error = OAuthError::invalid_request("there is more than one session cookie");
+            return Err(Reason { refusal: Refusal::Ambiguous, error });
         }
         self.caller_of(presented).await.map_err(Reason::from)
     }

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRef};
 use axum::routing::{get, post};
 use guestpass::axum::{AnyUser, OptionalUser, Peer, RegularUser, UserRejection, router};
-use guestpass::http::{Http, MAX_BODY_BYTES};
+use guestpass::http::{Http, MAX_BODY_BYTES, Refusal};
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 
@@ -195,6 +195,22 @@ async fn a_handler_is_told_why_somebody_is_refused() {
     for post in [posted(), browser.dress(posted())] {
         assert_eq!(why(with(post, "origin", "https://evil.example")).await, "Foreign");
     }
+    let planted = |request| {
+        let cookies = format!("session={}; session=planted", browser.cookies["session"]);
+        with(request, "cookie", &cookies)
+    };
+    for asked in [request("/why"), posted()] {
+        assert_eq!(why(planted(asked)).await, "Ambiguous");
+    }
+    // Whoever reads is nobody then; but of whoever changes something no guest must be made.
+    let (parts, _) = planted(request("/why")).into_parts();
+    assert!(site.http.optional_user(&parts).await.unwrap().is_none());
+    let (parts, _) = planted(posted()).into_parts();
+    let refused = site.http.optional_user(&parts).await.unwrap_err();
+    assert_eq!(
+        (refused.refusal, refused.response.status()),
+        (Refusal::Ambiguous, StatusCode::BAD_REQUEST)
+    );
     let (parts, _) = browser.dress(request("/why")).into_parts();
     let guest = site.http.any_user(&parts).await.unwrap().user.id;
     site.engine().disable(guest).await.unwrap();
