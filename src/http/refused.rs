@@ -52,7 +52,7 @@ impl Http {
     ///
     /// [`Refusal::NoSession`] with status 401; [`Refusal::Ambiguous`] with 400; [`Refusal::Disabled`] for a guest, and [`Refusal::Foreign`] for
     /// a request without an access token that changes things and that a page elsewhere has a browser send,
-    /// with 403; [`Refusal::Failed`] with 429, 503 or 500.
+    /// with 403; [`Refusal::Failed`] with 503 or 500.
     ///
     /// # Cancellation
     ///

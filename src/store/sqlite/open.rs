@@ -132,6 +132,7 @@ impl Database {
         put_away_at_the_end(&connection, !has_log)?;
         // Before anything is changed, also the journal mode.
         let found = database.patiently(|| inspect(&connection))?;
+        put_away_at_the_end(&connection, false)?;
         database.patiently(|| use_wal(&connection))?;
         database.patiently(|| database.rewrite_log(&connection))?;
         if found < KNOWN_SCHEMA {
