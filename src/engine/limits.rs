@@ -278,7 +278,10 @@ const UNCOUNTED_SESSIONS: Bucket =
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::model::{ClientId, Epoch, Method, SessionId, SessionKind, TokenDigest, UserId};
 
     const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -375,5 +378,30 @@ mod tests {
         let mapped = ["192.0.2.1", "::ffff:192.0.2.1"].map(|a| prefix(a.parse().unwrap()));
         assert_eq!(mapped[0], mapped[1]);
         assert_ne!(prefix("192.0.2.1".parse().unwrap()), prefix("192.0.2.2".parse().unwrap()));
+    }
+
+    #[test]
+    fn sessions_of_each_user_and_kind_are_counted_apart() {
+        let session = |user, kind| Session {
+            digest: TokenDigest::from_bytes([0; 32]),
+            id: SessionId::from_bytes([0; 16]),
+            user: UserId::from_bytes([user; 16]),
+            epoch: Epoch::from_bytes([0; 8]),
+            kind,
+            method: Method::Password,
+            created_at: AT,
+            accessed_at: AT,
+            ends_at: AT,
+        };
+        let client = |id| SessionKind::Refresh(ClientId::parse(id).unwrap());
+        // Such that one bit of a user never hides one of a kind.
+        let keys: HashSet<Key> = [0, 1, u8::MAX]
+            .into_iter()
+            .flat_map(|user| {
+                [SessionKind::Cookie, client("app"), client("web")]
+                    .map(|kind| of_kind(&session(user, kind)))
+            })
+            .collect();
+        assert_eq!(keys.len(), 9);
     }
 }

@@ -134,6 +134,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_instant_is_printed_as_rfc_3339() {
+        assert_eq!(Timestamp::EPOCH.to_string(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
     fn arithmetic_saturates_at_both_ends() {
         assert_eq!(Timestamp::MAX.plus(Duration::MAX), Timestamp::MAX);
         assert_eq!(Timestamp(i64::MIN).minus(Duration::MAX).as_millis(), i64::MIN);
