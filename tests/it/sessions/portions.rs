@@ -151,7 +151,9 @@ fn the_sessions_of_one_user_are_bounded_where_the_policy_names_no_number() {
 fn sessions_that_have_ended_are_in_nobody_s_way() {
     let world = World::new(Place::Memory);
     let ada = world.regular("ada");
-    let over = Session { ends_at: ada.session.created_at, ..ada.session.clone() };
+    // At this very instant.
+    let ends_at = ada.session.created_at.plus(seconds(1));
+    let over = Session { ends_at, ..ada.session.clone() };
     add(&world, &over, MAX_SESSIONS);
     world.advance(seconds(1));
     for _ in 0..70 {

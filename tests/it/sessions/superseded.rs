@@ -9,9 +9,10 @@ use std::pin::pin;
 
 use guestpass::Rejection;
 use guestpass::model::ProvenIdentity;
+use guestpass::rules::OnConflict;
 
 use crate::support::{
-    Fault, Held, PASSWORD, World, at_once, cookie, days, email, on_every_backend,
+    Fault, Held, PASSWORD, Place, World, at_once, cookie, days, email, on_every_backend,
     on_every_backend_with, password, run, seconds,
 };
 
@@ -162,4 +163,20 @@ fn the_sessions_of_a_merged_guest_are_swept_early() {
             assert_eq!(world.ended(&ada), None);
         });
     }
+}
+
+/// Whoever was merged into a user that is there may log in as that one; where it is not, there is nobody to log
+/// in as, and another guest takes nothing from anybody.
+#[test]
+fn a_guest_is_followed_by_another_once_there_is_no_user_that_it_has_become() {
+    let world = World::with(Place::Memory, |policy| {
+        policy.anonymous.on_conflict = OnConflict::Login;
+    });
+    let (guest, owner) = (world.guest(), world.regular("owner"));
+    let became = || run(world.engine.has_become_regular(&guest.token)).unwrap();
+    assert!(!became());
+    world.promote(&world.by_session(&guest), password("owner")).unwrap();
+    assert!(became());
+    run(world.engine.delete(owner.user)).unwrap();
+    assert!(!became());
 }
