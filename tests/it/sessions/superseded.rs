@@ -141,7 +141,7 @@ fn for_a_day_a_superseded_session_tells_its_holder_why() {
 #[test]
 fn the_sessions_of_a_merged_guest_are_swept_early() {
     let login = |policy: &mut guestpass::Policy| {
-        policy.anonymous.on_conflict = guestpass::rules::OnConflict::Login;
+        policy.anonymous.on_conflict = OnConflict::Login;
     };
     let merge: [fn(&World, &Held); 2] = [
         |world, guest| {
