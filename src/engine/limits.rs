@@ -72,7 +72,7 @@ impl Limits {
     /// do not empty it again at once.
     pub(super) fn forget_failures(&self, keyring: &Keyring, identity: &IdentityKey) {
         let keys = PasswordKeys::of_identity(keyring, identity, None);
-        self.passwords.ease(u32::MAX, |key| *key == keys.user);
+        self.passwords.forget(&keys.user);
         self.passwords_per_address.ease(FEW_TRIES, |key| key[..HALF] == keys.user[..HALF]);
     }
 
@@ -224,6 +224,7 @@ impl Buckets {
         }
     }
 
+    /// Fills a bucket.
     fn forget(&self, key: &Key) {
         self.lock().remove(key);
     }

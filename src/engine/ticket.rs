@@ -76,8 +76,9 @@ impl Engine {
     }
 
     /// Whether the session is one of an anonymous user that is, or was merged into, a regular user by now; as
-    /// long as the session is kept, which is for a day after that at least. Whoever has it may log in. A new guest in its place would take the browser from a user who has signed up
-    /// in another tab, or whose answer was lost; so a host that makes guests asks before it makes another.
+    /// long as the session is kept, which is for a day after that at least. Whoever has it may log in. A new guest
+    /// in its place would take the browser from a user who has signed up in another tab, or whose answer was
+    /// lost; so a host that makes guests asks before it makes another.
     ///
     /// # Errors
     ///

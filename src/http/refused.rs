@@ -50,9 +50,9 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSession`] with status 401; [`Refusal::Ambiguous`] with 400; [`Refusal::Disabled`] for a guest, and [`Refusal::Foreign`] for
-    /// a request without an access token that changes things and that a page elsewhere has a browser send,
-    /// with 403; [`Refusal::Failed`] with 503 or 500.
+    /// [`Refusal::NoSession`] with status 401; [`Refusal::Ambiguous`] with 400; [`Refusal::Disabled`] for a
+    /// guest, and [`Refusal::Foreign`] for a request without an access token that changes things and that a page
+    /// elsewhere has a browser send, with 403; [`Refusal::Failed`] with 503 or 500.
     ///
     /// # Cancellation
     ///
@@ -84,9 +84,10 @@ impl Http {
     /// # Errors
     ///
     /// As with [`any_user`](Self::any_user), but for [`Refusal::NoSession`], which only an access token meets
-    /// that does not count, and [`Refusal::Ambiguous`], which only a request meets that changes things. A request that a page elsewhere has a browser send is not nobody's: a host that
-    /// makes a guest of nobody would put the new guest in the place of whoever is there. For the same reason it
-    /// asks [`Engine::has_become_regular`](crate::Engine::has_become_regular) first, of the
+    /// that does not count, and [`Refusal::Ambiguous`], which only a request meets that changes things. A request
+    /// that a page elsewhere has a browser send is not nobody's: a host that makes a guest of nobody would put
+    /// the new guest in the place of whoever is there. For the same reason it asks
+    /// [`Engine::has_become_regular`](crate::Engine::has_become_regular) first, of the
     /// [`session_token`](Self::session_token) that the browser still has.
     ///
     /// # Cancellation

@@ -30,8 +30,8 @@ pub struct HasherOptions {
     pub params: Argon2Params,
     /// How many are hashed at a time; at least one is. Each takes the memory of the parameters.
     pub threads: usize,
-    /// How many may wait for a thread; with 0 every password is refused. [Askers](PasswordHasher::asked_by) have their turns, and where no place is left for
-    /// one who has fewer waiting than another, the other gives one up.
+    /// How many may wait for a thread; with 0 every password is refused. [Askers](PasswordHasher::asked_by) have
+    /// their turns, and where no place is left for one who has fewer waiting than another, the other gives one up.
     pub queue: usize,
 }
 

@@ -1,16 +1,12 @@
 //! Guests of the web sign up.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::site::{
     Browser, CAN_REAUTHENTICATE, IS_ANONYMOUS, IS_VERIFIED, REDIRECT_URI, Site, Tokens,
-    authorization, json as post, sub_of, with,
+    authorization, json as post, sub_of, while_its_guest_is_promoted, with,
 };
-use crate::support::{Place, World, cookie, in_every_order, interleave, password};
-
 const SIGNUP: &str = "/api/anonymous_user/signup";
 
 fn invalid() -> (StatusCode, String, String) {
@@ -123,18 +119,8 @@ async fn a_regular_user_does_not_become_a_guest() {
 #[test]
 fn a_guest_that_is_promoted_meanwhile_is_not_replaced() {
     let mut refused = 0;
-    in_every_order(|schedule| {
-        let world = World::new(Place::Memory);
-        let site = Site::over(Arc::clone(&world.backend), |_| {});
-        let guest = world.guest();
-        let proof = world.by_session(&guest);
-        world.script.step();
-        let request = post(SIGNUP, &json!({ "session_type": "cookie" }).to_string());
-        let request = with(request, "cookie", &format!("session={}", *guest.token.reveal()));
-        let promoted = world.engine.promote(&proof, password("ada"), cookie(), None);
-        let (answer, promoted) = interleave(schedule, site.ask(request), promoted);
-        world.script.rest();
-        promoted.unwrap();
+    let ask = || post(SIGNUP, &json!({ "session_type": "cookie" }).to_string());
+    while_its_guest_is_promoted(ask, |answer| {
         assert_eq!(answer.set_cookies(), Vec::<&str>::new());
         if answer.status != StatusCode::OK {
             assert_eq!(answer.reason(), invalid());

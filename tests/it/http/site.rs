@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey};
 use form_urlencoded::Serializer;
@@ -19,6 +20,8 @@ use guestpass::{Credential, Engine, Open, Policy};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
+
+use crate::support::{Place, World, cookie, in_every_order, interleave, password};
 
 pub(crate) const ORIGIN_URL: &str = "http://localhost:3000";
 pub(crate) const REDIRECT_URI: &str = "http://localhost:3000/after-promote";
@@ -261,6 +264,26 @@ pub(crate) fn with(
 ) -> Request<Vec<u8>> {
     request.headers_mut().append(name, value.parse().unwrap());
     request
+}
+
+/// Asks with the cookie of a guest that is promoted meanwhile, in every order of the store calls.
+pub(crate) fn while_its_guest_is_promoted(
+    ask: impl Fn() -> Request<Vec<u8>>,
+    mut check: impl FnMut(Answer),
+) {
+    in_every_order(|schedule| {
+        let world = World::new(Place::Memory);
+        let site = Site::over(Arc::clone(&world.backend), |_| {});
+        let guest = world.guest();
+        let proof = world.by_session(&guest);
+        world.script.step();
+        let request = with(ask(), "cookie", &format!("session={}", *guest.token.reveal()));
+        let promoted = world.engine.promote(&proof, password("ada"), cookie(), None);
+        let (answer, promoted) = interleave(schedule, site.ask(request), promoted);
+        world.script.rest();
+        promoted.unwrap();
+        check(answer);
+    });
 }
 
 pub(crate) fn with_bearer(request: Request<Vec<u8>>, token: &str) -> Request<Vec<u8>> {

@@ -8,8 +8,9 @@ use guestpass::model::SystemEntropy;
 use guestpass::store::memory::MemoryBackend;
 use http::{Method, StatusCode};
 
-use super::site::{Browser, IS_ANONYMOUS, Site, bare, get, json, with, with_bearer};
-use crate::support::{Place, World, cookie, in_every_order, interleave, password};
+use super::site::{
+    Browser, IS_ANONYMOUS, Site, bare, get, json, while_its_guest_is_promoted, with, with_bearer,
+};
 
 fn error(answer: &super::site::Answer) -> (u16, String) {
     let (status, code, _) = answer.error();
@@ -174,25 +175,17 @@ async fn a_session_of_a_client_that_is_gone_is_an_invalid_token() {
 #[test]
 fn a_session_of_a_guest_never_tells_of_whom_the_guest_became() {
     let mut told = 0;
-    in_every_order(|schedule| {
-        let world = World::new(Place::Memory);
-        let site = Site::over(Arc::clone(&world.backend), |_| {});
-        let guest = world.guest();
-        let proof = world.by_session(&guest);
-        world.script.step();
-        let request =
-            with(get("/oauth2/userinfo"), "cookie", &format!("session={}", *guest.token.reveal()));
-        let promoted = world.engine.promote(&proof, password("ada"), cookie(), None);
-        let (answer, promoted) = interleave(schedule, site.ask(request), promoted);
-        world.script.rest();
-        promoted.unwrap();
-        if answer.status == StatusCode::OK {
-            told += 1;
-            let info = answer.json();
-            assert_eq!((&info[IS_ANONYMOUS], &info["email"]), (&true.into(), &().into()));
-        } else {
-            assert_eq!(error(&answer), (401, "invalid_token".to_owned()));
-        }
-    });
+    while_its_guest_is_promoted(
+        || get("/oauth2/userinfo"),
+        |answer| {
+            if answer.status == StatusCode::OK {
+                told += 1;
+                let info = answer.json();
+                assert_eq!((&info[IS_ANONYMOUS], &info["email"]), (&true.into(), &().into()));
+            } else {
+                assert_eq!(error(&answer), (401, "invalid_token".to_owned()));
+            }
+        },
+    );
     assert!(0 < told);
 }
