@@ -106,8 +106,12 @@ impl Http {
 
     /// Who shows a credential with a request.
     async fn user_of(&self, presented: Presented, parts: &Parts) -> Result<Caller, Reason> {
-        let is_bearer = matches!(presented, Presented::Bearer(_));
-        if !is_bearer && self.is_forged(parts) {
+        let is_foreign = match &presented {
+            Presented::Forged => true,
+            Presented::Bearer(_) | Presented::Cookie(_) => false,
+            Presented::Nothing | Presented::NoToken | Presented::Several => self.is_forged(parts),
+        };
+        if is_foreign {
             return Err(Reason::forbidden(Refusal::Foreign, "a page elsewhere may not do this"));
         }
         if matches!(presented, Presented::Several) {
