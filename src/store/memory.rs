@@ -13,6 +13,7 @@ mod session_row;
 mod sessions;
 mod shard;
 mod shards;
+mod slot_table;
 mod sorted;
 mod user_row;
 mod users;

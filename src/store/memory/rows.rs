@@ -82,10 +82,12 @@ impl<R> Default for Rows<R> {
 
 /// Bits of a slot's number.
 pub(super) const SLOT_BITS: u32 = 26;
-/// Most rows that are kept at a time: sixty-seven million in each shard.
-const MAX_SLOTS: u32 = 1 << SLOT_BITS;
-/// Rows that memory is asked for at a time: some ten kilobytes.
-const SEGMENT: usize = 256;
+/// Most rows that are kept at a time: sixty-seven million in each shard. One less than there are numbers,
+/// so that a table has one for no slot.
+pub(super) const MAX_SLOTS: u32 = (1 << SLOT_BITS) - 1;
+/// Rows that memory is asked for at a time. The fewer segments, the more of the list of them stays near to
+/// the processor; and what is asked for is not touched before there are rows in it.
+const SEGMENT: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,17 +1,14 @@
 //! Rows that are found by their key.
 
-use hashbrown::HashTable;
-
 use crate::model::{TokenDigest, UserId};
 use crate::store::memory::rows::{Rows, Slot};
+use crate::store::memory::slot_table::SlotTable;
 
-/// A hash table that holds four bytes a row and finds the key in the row.
-///
-/// A table is at times less than half full. What is lost so is a few bytes, where a table of the rows
-/// themselves would lose as much as they take.
+/// The table is at times less than half full. What is lost so is a few bytes a row, where a table of the
+/// rows themselves would lose as much as they take.
 #[derive(Debug)]
 pub(super) struct Shard<R> {
-    table: HashTable<Slot>,
+    table: SlotTable,
     rows: Rows<R>,
 }
 
@@ -33,14 +30,13 @@ pub(super) trait ShardKey: Eq {
     fn shard(&self) -> u8;
 
     /// The hash within a shard.
-    fn hash(&self) -> u64;
+    fn hash(&self) -> u32;
 }
 
 impl<R: Row> Shard<R> {
     /// Where the row with this key is.
     pub(super) fn find(&self, key: &R::Key) -> Option<Slot> {
-        let is_it = |slot: &Slot| self.at(*slot).is_some_and(|row| row.key() == key);
-        self.table.find(key.hash(), is_it).copied()
+        self.table.find(key.hash(), |slot| self.at(slot).is_some_and(|row| row.key() == key))
     }
 
     /// The row with this key.
@@ -73,9 +69,7 @@ impl<R: Row> Shard<R> {
     pub(super) fn insert(&mut self, row: R) -> Slot {
         let hash = row.key().hash();
         let slot = self.rows.insert(row);
-        let rows = &self.rows;
-        let hash_of = |slot: &Slot| rows.get(*slot).map_or(0, |row| row.key().hash());
-        self.table.insert_unique(hash, slot, hash_of);
+        self.table.insert(hash, slot, hash_in(&self.rows));
         slot
     }
 
@@ -92,16 +86,14 @@ impl<R: Row> Shard<R> {
     /// Takes the row out of a slot.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<R> {
         let row = self.rows.remove(slot)?;
-        if let Ok(entry) = self.table.find_entry(row.key().hash(), |other| *other == slot) {
-            entry.remove();
-        }
+        self.table.remove(row.key().hash(), slot, hash_in(&self.rows));
         Some(row)
     }
 }
 
 impl<R> Default for Shard<R> {
     fn default() -> Self {
-        Self { table: HashTable::new(), rows: Rows::default() }
+        Self { table: SlotTable::default(), rows: Rows::default() }
     }
 }
 
@@ -110,7 +102,7 @@ impl ShardKey for TokenDigest {
         self.as_bytes()[0]
     }
 
-    fn hash(&self) -> u64 {
+    fn hash(&self) -> u32 {
         hash_of_tail(self.as_bytes())
     }
 }
@@ -121,15 +113,20 @@ impl ShardKey for UserId {
         self.as_bytes()[6]
     }
 
-    fn hash(&self) -> u64 {
+    fn hash(&self) -> u32 {
         hash_of_tail(self.as_bytes())
     }
 }
 
-fn hash_of_tail(bytes: &[u8]) -> u64 {
+/// The hashes of what is in the slots.
+fn hash_in<R: Row>(rows: &Rows<R>) -> impl Fn(Slot) -> u32 {
+    |slot| rows.get(slot).map_or(0, |row| row.key().hash())
+}
+
+fn hash_of_tail(bytes: &[u8]) -> u32 {
     let tail = bytes.last_chunk().copied().unwrap_or_default();
-    // The table takes the highest bits as well as the lowest.
-    u64::from_be_bytes(tail).wrapping_mul(SPREAD)
+    // The higher half, to which all bytes of the tail contribute.
+    (u64::from_be_bytes(tail).wrapping_mul(SPREAD) >> 32) as u32
 }
 
 /// An odd number without pattern: 2^64 divided by the golden ratio.
@@ -178,14 +175,15 @@ mod tests {
         }
         assert_eq!(shard.get(&named(2000).0), None);
     }
+
     #[test]
     fn keys_that_differ_are_apart() {
         let digests = (0..=u8::MAX).map(|byte| TokenDigest::from_bytes([byte; 32]));
         let users = (0..=u8::MAX).map(|byte| UserId::from_bytes([byte; 16]));
-        let hashes: HashSet<u64> = digests.clone().map(|digest| digest.hash()).collect();
+        let hashes: HashSet<u32> = digests.clone().map(|digest| digest.hash()).collect();
         let shards: HashSet<u8> = digests.map(|digest| digest.shard()).collect();
         assert_eq!((hashes.len(), shards.len()), (256, 256));
-        let hashes: HashSet<u64> = users.clone().map(|user| user.hash()).collect();
+        let hashes: HashSet<u32> = users.clone().map(|user| user.hash()).collect();
         let shards: HashSet<u8> = users.map(|user| user.shard()).collect();
         assert_eq!((hashes.len(), shards.len()), (256, 256));
     }
