@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::credential::Keyring;
@@ -164,8 +164,9 @@ const HALF: usize = 8;
 /// the fullest goes: whoever floods with new addresses gains what a new address gains anyway.
 #[derive(Debug)]
 struct Buckets {
-    /// Milliseconds in which one token comes back; `None` if there is no limit.
-    refill_milliseconds: Option<i64>,
+    /// What a token costs; `None` if there is no limit. So many milliseconds bring as many tokens back as
+    /// the bucket holds, so in each of them comes a part of every one.
+    cost: Option<i64>,
     burst: i64,
     levels: Mutex<HashMap<Key, Level>>,
 }
@@ -176,48 +177,48 @@ struct Buckets {
 /// that is set back only stops it from filling up.
 #[derive(Clone, Copy, Debug)]
 struct Level {
-    /// Milliseconds until it is full.
+    /// What the tokens cost that are not there.
     missing: i64,
     at: i64,
 }
 
 impl Level {
-    fn missing_at(self, now: i64) -> i64 {
-        self.missing.saturating_sub(now.saturating_sub(self.at).max(0)).max(0)
+    fn missing_at(self, now: i64, burst: i64) -> i64 {
+        let elapsed = now.saturating_sub(self.at).max(0);
+        self.missing.saturating_sub(elapsed.saturating_mul(burst)).max(0)
     }
 }
 
 impl Buckets {
     fn new(bucket: &Bucket) -> Self {
         let period = i64::try_from(bucket.period_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let burst = i64::from(bucket.burst.max(1));
         Self {
-            refill_milliseconds: bucket.enabled.then(|| (period / burst).max(1)),
-            burst,
+            cost: bucket.enabled.then_some(period.max(1)),
+            burst: i64::from(bucket.burst.max(1)),
             levels: Mutex::default(),
         }
     }
 
     fn take(&self, key: Key, now: Timestamp) -> bool {
-        let Some(refill) = self.refill_milliseconds else { return true };
+        let Some(cost) = self.cost else { return true };
         let now = now.as_millis();
-        let most = refill.saturating_mul(self.burst);
+        let most = cost.saturating_mul(self.burst);
         let mut levels = self.lock();
-        let missing = levels.get(&key).map_or(0, |level| level.missing_at(now));
-        let is_left = missing.saturating_add(refill) <= most;
+        let missing = levels.get(&key).map_or(0, |level| level.missing_at(now, self.burst));
+        let is_left = cost <= most.saturating_sub(missing);
         if MAX_BUCKETS <= levels.len() && !levels.contains_key(&key) {
-            make_room(&mut levels, now);
+            make_room(&mut levels, now, self.burst);
         }
-        let missing = if is_left { missing.saturating_add(refill) } else { missing };
+        let missing = if is_left { missing.saturating_add(cost) } else { missing };
         levels.insert(key, Level { missing, at: now });
         is_left
     }
 
     fn give_back(&self, key: Key) {
-        let Some(refill) = self.refill_milliseconds else { return };
+        let Some(cost) = self.cost else { return };
         let mut levels = self.lock();
         if let Some(level) = levels.get_mut(&key) {
-            level.missing = level.missing.saturating_sub(refill);
+            level.missing = level.missing.saturating_sub(cost);
             if level.missing <= 0 {
                 levels.remove(&key);
             }
@@ -231,8 +232,8 @@ impl Buckets {
 
     /// Sees that the buckets of these keys have so many tokens, if they hold as many.
     fn ease(&self, tokens: u32, is_meant: impl Fn(&Key) -> bool) {
-        let Some(refill) = self.refill_milliseconds else { return };
-        let most = refill.saturating_mul(self.burst.saturating_sub(i64::from(tokens)).max(0));
+        let Some(cost) = self.cost else { return };
+        let most = cost.saturating_mul(self.burst.saturating_sub(i64::from(tokens)).max(0));
         for (_, level) in self.lock().iter_mut().filter(|(key, _)| is_meant(key)) {
             level.missing = level.missing.min(most);
         }
@@ -244,28 +245,36 @@ impl Buckets {
 }
 
 /// Forgets the buckets that are full, or if that is not an eighth of them, the fullest eighth.
-fn make_room(levels: &mut HashMap<Key, Level>, now: i64) {
-    levels.retain(|_, level| 0 < level.missing_at(now));
+fn make_room(levels: &mut HashMap<Key, Level>, now: i64, burst: i64) {
+    levels.retain(|_, level| 0 < level.missing_at(now, burst));
     if levels.len() <= MAX_BUCKETS - MAX_BUCKETS / 8 {
         return;
     }
-    let mut order: Vec<i64> = levels.values().map(|level| level.missing_at(now)).collect();
+    let mut order: Vec<i64> = levels.values().map(|level| level.missing_at(now, burst)).collect();
     let (_, limit, _) = order.select_nth_unstable(MAX_BUCKETS / 8);
     let limit = *limit;
-    levels.retain(|_, level| limit < level.missing_at(now));
+    levels.retain(|_, level| limit < level.missing_at(now, burst));
 }
 
 /// The part of an address that one subscriber has: all of an IPv4 address, half of an IPv6 one.
 fn prefix(address: IpAddr) -> Key {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+        IpAddr::V6(address) => match address.to_ipv4_mapped().or_else(|| translated(address)) {
             Some(mapped) => mapped.to_ipv6_mapped().octets(),
             None => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).octets(),
         },
     }
 }
 
+/// The IPv4 address that a translator has put behind its well-known prefix (RFC 6052, section 2.1).
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [prefix @ .., a, b, c, d] = address.octets();
+    (prefix == WELL_KNOWN_PREFIX).then_some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// `64:ff9b::/96`.
+const WELL_KNOWN_PREFIX: [u8; 12] = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
 /// Tries that an address has at least when a new password was set.
 const FEW_TRIES: u32 = 3;
 /// Most buckets of one kind; about four megabytes.
@@ -274,8 +283,7 @@ const MAX_BUCKETS: usize = 65_536;
 const REFUSED_KEYS: Bucket = Bucket { enabled: true, period_seconds: 3600, burst: 10 };
 /// Sessions of one user and kind that may be opened before they are counted again. The time is longer than a
 /// session lasts.
-const UNCOUNTED_SESSIONS: Bucket =
-    Bucket { enabled: true, period_seconds: 2 * 365 * 86_400, burst: 64 };
+const UNCOUNTED_SESSIONS: Bucket = Bucket { enabled: true, period_seconds: 63_072_000, burst: 64 };
 
 #[cfg(test)]
 mod tests {
@@ -297,6 +305,22 @@ mod tests {
         assert!(buckets.take([2; 16], AT), "another key has its own");
         let later = Timestamp::from_millis(AT.as_millis() + 20_000);
         assert_eq!([(); 2].map(|()| buckets.take([1; 16], later)), [true, false]);
+    }
+
+    #[test]
+    fn a_bucket_of_more_tokens_than_its_period_has_milliseconds_fills_up_over_that_period() {
+        let buckets = Buckets::new(&Bucket { enabled: true, period_seconds: 1, burst: 5000 });
+        let take = |at| (0..6000).filter(|_| buckets.take([1; 16], at)).count();
+        assert_eq!(take(AT), 5000);
+        assert_eq!(take(Timestamp::from_millis(AT.as_millis() + 100)), 500);
+        assert_eq!(take(Timestamp::from_millis(AT.as_millis() + 1100)), 5000);
+    }
+
+    #[test]
+    fn a_limit_too_large_to_be_counted_is_one_still() {
+        let bucket = Bucket { enabled: true, period_seconds: u64::MAX, burst: u32::MAX };
+        let buckets = Buckets::new(&bucket);
+        assert_eq!([(); 2].map(|()| buckets.take([1; 16], AT)), [true, false]);
     }
 
     #[test]
@@ -348,7 +372,7 @@ mod tests {
     fn what_is_full_makes_room_before_anything_else() {
         // Seven eighths are left, which is room enough.
         let mut levels = levels(8_192);
-        make_room(&mut levels, 0);
+        make_room(&mut levels, 0, 1);
         assert_eq!(levels.len(), 57_344);
         assert!(levels.values().all(|level| 0 < level.missing));
     }
@@ -356,7 +380,7 @@ mod tests {
     #[test]
     fn where_little_is_full_the_fullest_make_room() {
         let mut levels = levels(8_191);
-        make_room(&mut levels, 0);
+        make_room(&mut levels, 0, 1);
         // Of the 57,345 others one more than an eighth of all went.
         assert_eq!(levels.len(), 49_152);
         assert_eq!(levels.values().map(|level| level.missing).min(), Some(8_194));
@@ -379,6 +403,15 @@ mod tests {
         let mapped = ["192.0.2.1", "::ffff:192.0.2.1"].map(|a| prefix(a.parse().unwrap()));
         assert_eq!(mapped[0], mapped[1]);
         assert_ne!(prefix("192.0.2.1".parse().unwrap()), prefix("192.0.2.2".parse().unwrap()));
+    }
+
+    /// Or whoever tries from one phone keeps all phones behind the translators of all networks out.
+    #[test]
+    fn a_subscriber_behind_a_translator_is_as_one_who_is_not() {
+        let of = |address: &str| prefix(address.parse().unwrap());
+        assert_eq!(of("64:ff9b::192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("64:ff9b::192.0.2.1"), of("64:ff9b::192.0.2.2"));
+        assert_eq!(of("64:ff9b::1:192.0.2.1"), of("64:ff9b::1:192.0.2.2"));
     }
 
     #[test]
