@@ -29,18 +29,15 @@ impl Engine {
         let now = self.now();
         self.0.keyring.reread(now);
         let limit = limit.min(MAX_PORTION);
-        let is_full = |count: usize| 0 < count && u32::try_from(count).is_ok_and(|it| limit <= it);
-        let superseded = self.0.superseded.count(limit);
-        let mut has_more = is_full(superseded);
         let mut failed = None;
-        for _ in 0..superseded {
+        for _ in 0..self.0.superseded.count(limit) {
             let Some(note) = self.0.superseded.take() else { break };
             let ((user, epoch), until) = (note.of, now.plus(KEEP_SUPERSEDED));
-            // Whatever was shortened may not have been all. What was is not shortened again, so that a
-            // later sweep finds nothing to do.
+            // Whatever was shortened may not have been all, and then the note stays. What was is not
+            // shortened again, so that a later sweep finds nothing to do.
             match self.backend().sessions().shorten(user, epoch, until, limit).await {
                 Ok(0) => note.settle(),
-                Ok(_) => has_more = true,
+                Ok(_) => {}
                 // Told in the end, so that it does not keep the rest from being done.
                 Err(error) => {
                     failed = Some(error);
@@ -49,8 +46,6 @@ impl Engine {
             }
         }
         let sessions_and_nonces = self.backend().sessions().sweep(now, limit).await?;
-        // A store may do less at a time, so that also a small portion may not have been the last.
-        has_more |= 0 < sessions_and_nonces;
         let mut swept = Swept { sessions_and_nonces, guests: 0, left: 0, has_more: false };
         // More than are collected now: those that cannot be are the first ones again and again.
         let ended = self.backend().users().ended(now, MAX_PORTION).await?;
@@ -76,8 +71,11 @@ impl Engine {
                 }
             }
         }
-        // A portion of which nothing could be collected is what the next call would find again.
-        swept.has_more = has_more || is_followed && 0 < swept.guests;
+        swept.has_more = 0 < self.0.superseded.count(limit)
+            // A store may do less at a time, so that also a small portion may not have been the last.
+            || 0 < swept.sessions_and_nonces
+            // A portion of which nothing could be collected is what the next call would find again.
+            || is_followed && 0 < swept.guests;
         match failed {
             Some(error) => Err(error.into()),
             None => Ok(swept),

@@ -77,8 +77,9 @@ impl fmt::Debug for Timestamp {
 
 /// Tells the time.
 ///
-/// The engine asks once for each operation and passes the answer down, so an operation sees one
-/// instant. A clock that goes back makes nothing valid that a store has recorded as over.
+/// While a clock is set back, what has ended because its time was up counts again, if it has not been
+/// swept. What was ended otherwise stays so: whoever was signed out, disabled or deleted, and what was
+/// spent.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Timestamp;

@@ -81,7 +81,7 @@ pub(crate) fn sign_out_all(
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
     check_alive(account)?;
-    let ends_at = account.user.ends_at.map(|ends_at| ends_at.min(now));
+    let ends_at = account.user.ends_at.map(|_| signed_out(account, now));
     let user = User { epoch: fresh, ends_at, ..account.user.clone() };
     Ok(change(account, vec![Write::PutUser(user)], None, now))
 }
@@ -104,15 +104,21 @@ pub(crate) fn raise_fence(
     Ok(fence_at(account, ends_at, now))
 }
 
-/// Decides that nothing of an anonymous user without a device key counts from `now` on, because its
-/// last session was signed out.
+/// Decides that nothing of an anonymous user without a device key counts any more, because its last
+/// session was signed out.
 ///
 /// # Errors
 ///
 /// Those of [`check_fence`]. There are no others.
 pub(crate) fn lower_fence(account: &Account, now: Timestamp) -> Result<Decision, Rejection> {
     check_fence(account, now)?;
-    Ok(fence_at(account, now, now))
+    Ok(fence_at(account, signed_out(account, now), now))
+}
+
+/// The fence of a guest who has signed out: as if its time had been up since it came, so that a clock that
+/// is set back, or that of another node, does not bring it back.
+fn signed_out(account: &Account, now: Timestamp) -> Timestamp {
+    account.user.created_at.min(now)
 }
 
 /// The fence of an anonymous user that has not passed.

@@ -24,6 +24,7 @@ struct Person {
     is_disabled: bool,
     /// Raised whenever everything issued before is to end.
     generation: u32,
+    created_at: Timestamp,
     ends_at: Option<Timestamp>,
     /// The epoch that stood for each generation.
     epochs: Vec<Epoch>,
@@ -284,15 +285,14 @@ impl Model {
             State::Superseded | State::Over if !self.sessions[session].is_signed_out => {}
             State::Superseded | State::Over => assert!(!was_there, "signed out, and back again"),
         }
-        let now = self.now;
         self.sessions[session].is_signed_out = true;
         let user = self.sessions[session].user;
         let is_left = |one: &Opened| {
             one.user == user && !one.is_signed_out && one.generation == self.people[user].generation
         };
         if *was_there && !self.sessions.iter().any(is_left) {
-            let fence = &mut self.people[user].ends_at;
-            *fence = fence.map(|ends_at| ends_at.min(now));
+            let person = &mut self.people[user];
+            person.ends_at = person.ends_at.map(|_| person.created_at);
         }
     }
 
@@ -311,7 +311,6 @@ impl Model {
 
     fn manage(&mut self, user: usize, act: Act) -> Answer {
         let Some(user) = user.checked_rem(self.people.len()) else { return Ok(Told::Done) };
-        let now = self.now;
         let person = &mut self.people[user];
         let is_alive = matches!(person.life, Life::Anonymous | Life::Regular);
         match act {
@@ -327,7 +326,7 @@ impl Model {
             }
             Act::SignOutAll => {
                 person.generation += 1;
-                person.ends_at = person.ends_at.map(|ends_at| ends_at.min(now));
+                person.ends_at = person.ends_at.map(|_| person.created_at);
             }
             Act::Disable => {
                 if person.life == Life::Regular && !person.is_disabled {
@@ -357,6 +356,7 @@ impl Model {
             has_key: key.is_some(),
             is_disabled: false,
             generation: 0,
+            created_at: self.now,
             ends_at: is_fenced.then(|| self.now.plus(LIFETIME).plus(LIFETIME / 20)),
             epochs: Vec::new(),
             id: None,

@@ -8,8 +8,8 @@ use guestpass::rules::ClientPolicy;
 use guestpass::{Policy, Rejection};
 
 use crate::support::{
-    Device, Fault, Held, PASSWORD, Place, World, code_for, days, in_every_order, interleave,
-    on_every_backend, on_every_backend_with, password, refused, run, seconds,
+    Device, Fault, Held, PASSWORD, Place, World, code_for, cookie, days, in_every_order,
+    interleave, on_every_backend, on_every_backend_with, password, refused, run, seconds,
 };
 
 const OTHER: &str = "another long password";
@@ -242,6 +242,26 @@ fn sweeping_removes_sessions_that_have_ended_and_no_others() {
     });
 }
 
+/// A guest who had signed out lived again while the clock was before that: a code it had been given opened a
+/// flow, and whoever had found it before promoted it.
+#[test]
+fn a_clock_that_is_set_back_brings_no_guest_back_who_has_signed_out() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        world.advance(seconds(60));
+        let code = run(world.engine.promotion_code(&guest.token)).unwrap();
+        let found = run(world.engine.guest_by_session(&guest.token)).unwrap();
+        run(world.engine.sign_out(&guest.token)).unwrap();
+        for back in [0, 2, 58] {
+            world.clock.set(world.clock_now().minus(seconds(back)));
+            let flow = run(world.engine.open_flow(FlowStart::PromotionCode(&code.text), b""));
+            assert_eq!(refused(flow), Rejection::SessionExpired, "{back} s");
+            let promoted = run(world.engine.promote(&found, password("mia"), cookie(), None));
+            assert_eq!(refused(promoted), Rejection::SessionExpired, "{back} s");
+        }
+    });
+}
+
 #[test]
 fn sweeping_goes_in_portions() {
     on_every_backend(|world| {
@@ -272,7 +292,11 @@ fn who_sweeps_as_long_as_there_is_more_comes_to_an_end() {
         assert!((2..100).contains(&sweep_all(2)), "sessions that are over already");
         world.advance(days(40));
         assert!((2..100).contains(&sweep_all(2)), "sessions that have ended");
-        assert_eq!(sweep_all(0), 0);
+        let guest = world.guest();
+        run(world.engine.sign_out(&guest.token)).unwrap();
+        assert_eq!(sweep_all(0), 0, "nothing was asked for");
+        assert_eq!(sweep_all(2), 1, "the guest, and then its sessions");
+        assert_eq!(world.user(guest.user).standing, Standing::Collected);
     });
 }
 

@@ -1,5 +1,7 @@
 //! Users with more sessions than one portion has.
 
+use std::time::Duration;
+
 use guestpass::Open;
 use guestpass::engine::MAX_SESSIONS;
 use guestpass::model::{Session, SessionId, SessionKind, TokenDigest};
@@ -151,9 +153,10 @@ fn the_sessions_of_one_user_are_bounded_where_the_policy_names_no_number() {
 fn sessions_that_have_ended_are_in_nobody_s_way() {
     let world = World::new(Place::Memory);
     let ada = world.regular("ada");
-    // At this very instant.
-    let ends_at = ada.session.created_at.plus(seconds(1));
-    let over = Session { ends_at, ..ada.session.clone() };
+    // At this very instant, and opened after the one that would be the first to go.
+    let (created_at, ends_at) = (ada.session.created_at, ada.session.created_at.plus(seconds(1)));
+    let created_at = created_at.plus(Duration::from_millis(1));
+    let over = Session { created_at, ends_at, ..ada.session.clone() };
     add(&world, &over, MAX_SESSIONS);
     world.advance(seconds(1));
     for _ in 0..70 {
