@@ -124,7 +124,9 @@ impl Database {
             paths: Paths::of(path),
             identity: None,
             durability: options.durability,
-            busy_limit: Duration::from_millis(options.busy_limit_milliseconds.into()),
+            busy_limit: Duration::from_millis(
+                options.busy_limit_milliseconds.min(MAX_BUSY_LIMIT).into(),
+            ),
         };
         let has_log = 0 < files::length(&database.paths.log)?;
         let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -341,6 +343,8 @@ const STATEMENTS: usize = 64;
 const MAX_VALUE_BYTES: i32 = 1 << 20;
 /// The log is cut to this when it begins anew: as long as the usual log may become.
 const MAX_IDLE_WAL_BYTES: i64 = 128 << 20;
+/// The longest wait that SQLite can be told.
+const MAX_BUSY_LIMIT: u32 = i32::MAX.unsigned_abs();
 const WRITER_CACHE_KIB: i64 = 64 << 10;
 const READER_CACHE_KIB: i64 = 16 << 10;
 
@@ -360,6 +364,18 @@ mod tests {
 
     fn pragma(connection: &Connection, name: &str) -> i64 {
         connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    /// SQLite can be told to wait for 24 days at most, and more was a panic.
+    #[test]
+    fn who_waits_as_long_as_can_be_said_waits_as_long_as_can_be_waited() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { busy_limit_milliseconds: u32::MAX, ..<_>::default() };
+        let opened = Database::prepare(&directory.path().join("users.db"), &options);
+        let Ok((database, connection)) = opened else { panic!("the database is not opened") };
+        assert_eq!(pragma(&connection, "busy_timeout"), 0, "the writer looks for itself");
+        let Ok(reader) = database.reader() else { panic!("the database is not opened") };
+        assert_eq!(pragma(&reader, "busy_timeout"), 2_147_483_647);
     }
 
     #[test]
