@@ -118,6 +118,13 @@ fn request(fields: &Fields, client: &ClientPolicy, redirect_uri: &str) -> Result
     if fields.get("state").is_some_and(|state| MAX_STATE_BYTES < state.len()) {
         return Err(Refusal::invalid("state is too long"));
     }
+    // What only a signed object says would be taken for not said (OpenID Connect Core 1.0, section 6).
+    if fields.get("request").is_some() {
+        return Err(Refusal::new("request_not_supported", "request objects are not read"));
+    }
+    if fields.get("request_uri").is_some() {
+        return Err(Refusal::new("request_uri_not_supported", "request objects are not fetched"));
+    }
     if !client.is_first_party_public() {
         return Err(Refusal::new("unauthorized_client", "this client may not sign people in"));
     }

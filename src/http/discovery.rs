@@ -36,6 +36,8 @@ pub(super) fn discovery(http: &Http) -> Response {
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["EdDSA"],
             "prompt_values_supported": ["login", "create"],
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
         }),
     ))
 }

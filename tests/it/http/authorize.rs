@@ -173,6 +173,24 @@ async fn parameters_that_mean_nothing_here_do_nothing() {
     assert!(answer.location().contains("/oauth2/login?flow="));
 }
 
+/// What is asked for in a request object alone was not heard, and the rest was done.
+#[tokio::test]
+async fn request_objects_are_refused_and_not_passed_over() {
+    let site = Site::new();
+    for (name, code) in
+        [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
+    {
+        let answer = site.get(&authorization(&[(name, "x"), ("state", "here")])).await;
+        let expected = format!("{REDIRECT_URI}?error={code}&");
+        assert!(answer.location().starts_with(&expected), "{}", answer.location());
+        assert!(answer.location().ends_with("&state=here"));
+    }
+    let document = site.get("/.well-known/openid-configuration").await.json();
+    for name in ["request_parameter_supported", "request_uri_parameter_supported"] {
+        assert_eq!(document[name], false, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn neither_host_nor_forwarded_headers_choose_an_address() {
     let site = Site::new();
