@@ -10,10 +10,18 @@ use crate::rules::Policy;
 /// How cookies are named and flagged here.
 #[derive(Debug)]
 pub(super) struct Cookies {
-    prefix: String,
-    domain: Option<String>,
+    place: Place,
     is_secure: bool,
     session_seconds: Option<u64>,
+    /// Where a session cookie may be from before the domain was made wider.
+    narrower: Vec<Place>,
+}
+
+/// What a browser tells cookies of one path apart by.
+#[derive(Debug)]
+struct Place {
+    prefix: String,
+    domain: Option<String>,
 }
 
 /// What a request has under a cookie's name.
@@ -29,56 +37,84 @@ pub(super) enum Found<'a> {
 impl Cookies {
     pub(super) fn new(policy: &Policy) -> Self {
         let is_secure = policy.public_origin.is_https();
-        let domain = policy.http.cookie_domain.clone();
-        let guard = match (is_secure, &domain) {
-            // A browser takes such a cookie from this host over TLS and from nobody else.
-            (true, None) => "__Host-",
-            // From any host of the domain, but not from whoever sits on a line without TLS.
-            (true, Some(_)) => "__Secure-",
-            (false, _) => "",
+        let place = |domain: Option<&str>| {
+            let guard = match (is_secure, domain) {
+                // A browser takes such a cookie from this host over TLS and from nobody else.
+                (true, None) => "__Host-",
+                // From any host of the domain, but not from whoever sits on a line without TLS.
+                (true, Some(_)) => "__Secure-",
+                (false, _) => "",
+            };
+            let prefix = format!("{guard}{}", policy.http.cookie_prefix);
+            Place { prefix, domain: domain.map(str::to_owned) }
         };
         let lasts = !policy.session.use_session_cookie;
+        let narrower = policy.narrower_cookie_domains().take(MAX_NARROWER).map(place);
         Self {
-            prefix: format!("{guard}{}", policy.http.cookie_prefix),
-            domain,
+            place: place(policy.http.cookie_domain.as_deref()),
             is_secure,
             session_seconds: lasts.then_some(policy.session.lifetime_seconds),
+            narrower: narrower.collect(),
         }
     }
 
-    /// The cookies of a new session.
+    /// The cookies of a new session, which takes the place of any other.
     pub(super) fn of_session(&self, token: &SessionToken) -> Vec<HeaderValue> {
         let lasting = self.session_seconds;
-        let session = self.build(SESSION, &token.reveal(), SameSite::Lax, lasting);
-        let strict = self.build(SAME_SITE_STRICT, "true", SameSite::Strict, lasting);
-        [session, strict].into_iter().flatten().collect()
+        let cookies = self.pair(&self.place, &token.reveal(), "true", lasting);
+        cookies.chain(self.removals()).collect()
     }
 
     /// What removes the cookies of a session.
     pub(super) fn no_session(&self) -> Vec<HeaderValue> {
-        let session = self.build(SESSION, "", SameSite::Lax, Some(0));
-        let strict = self.build(SAME_SITE_STRICT, "", SameSite::Strict, Some(0));
-        [session, strict].into_iter().flatten().collect()
+        self.pair(&self.place, "", "", Some(0)).chain(self.removals()).collect()
+    }
+
+    /// With two of one name, none would be known for ours.
+    fn removals(&self) -> impl Iterator<Item = HeaderValue> {
+        self.narrower.iter().flat_map(|place| self.pair(place, "", "", Some(0)))
+    }
+
+    fn pair(
+        &self,
+        place: &Place,
+        session: &str,
+        strict: &str,
+        seconds: Option<u64>,
+    ) -> impl Iterator<Item = HeaderValue> + use<> {
+        let session = self.build(place, SESSION, session, SameSite::Lax, seconds);
+        let strict = self.build(place, SAME_SITE_STRICT, strict, SameSite::Strict, seconds);
+        [session, strict].into_iter().flatten()
     }
 
     /// The cookie of a flow.
     pub(super) fn of_flow(&self, id: &str, ticket: &str, seconds: u64) -> Option<HeaderValue> {
-        self.build(&format!("{FLOW}{id}"), ticket, SameSite::Lax, Some(seconds))
+        self.build(&self.place, &format!("{FLOW}{id}"), ticket, SameSite::Lax, Some(seconds))
     }
 
     /// What removes the cookie of a flow.
     pub(super) fn no_flow(&self, id: &str) -> Option<HeaderValue> {
-        self.build(&format!("{FLOW}{id}"), "", SameSite::Lax, Some(0))
+        self.build(&self.place, &format!("{FLOW}{id}"), "", SameSite::Lax, Some(0))
     }
 
-    /// The value of the session cookie.
+    /// The value of the session cookie, be it from before there was a domain.
     pub(super) fn session<'a>(&self, headers: &'a HeaderMap) -> Found<'a> {
-        self.find(headers, SESSION)
+        match self.find(headers, SESSION) {
+            Found::Nothing => self.of_our_host(headers).map_or(Found::Nothing, Found::One),
+            found @ (Found::One(_) | Found::Several) => found,
+        }
     }
 
     /// The values of all session cookies.
     pub(super) fn sessions<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
-        self.values(headers, SESSION)
+        self.values(headers, SESSION).chain(self.of_our_host(headers))
+    }
+
+    /// A session cookie that only our own host can have set, which has another name where there is a
+    /// domain.
+    fn of_our_host<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let place = self.narrower.iter().find(|place| place.prefix.starts_with("__Host-"))?;
+        named(headers, &place.prefix, SESSION).next()
     }
 
     /// Whether the browser says that it came here from our own site.
@@ -94,14 +130,13 @@ impl Cookies {
     /// IDs and tickets of all flows in this browser.
     pub(super) fn flows<'a>(&self, headers: &'a HeaderMap) -> Vec<(&'a str, &'a str)> {
         let named = |(name, ticket): (&'a str, &'a str)| {
-            Some((name.strip_prefix(self.prefix.as_str())?.strip_prefix(FLOW)?, ticket))
+            Some((name.strip_prefix(self.place.prefix.as_str())?.strip_prefix(FLOW)?, ticket))
         };
         pairs(headers).filter_map(named).collect()
     }
 
     fn values<'a>(&self, headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-        let is_named = move |other: &str| other.strip_prefix(self.prefix.as_str()) == Some(name);
-        pairs(headers).filter(move |(other, _)| is_named(other)).map(|(_, value)| value)
+        named(headers, &self.place.prefix, name)
     }
 
     fn find<'a>(&self, headers: &'a HeaderMap, name: &str) -> Found<'a> {
@@ -115,17 +150,18 @@ impl Cookies {
 
     fn build(
         &self,
+        place: &Place,
         name: &str,
         value: &str,
         same_site: SameSite,
         seconds: Option<u64>,
     ) -> Option<HeaderValue> {
-        let mut cookie = Cookie::build((format!("{}{name}", self.prefix), value))
+        let mut cookie = Cookie::build((format!("{}{name}", place.prefix), value))
             .path("/")
             .http_only(true)
             .secure(self.is_secure)
             .same_site(same_site);
-        if let Some(domain) = &self.domain {
+        if let Some(domain) = &place.domain {
             cookie = cookie.domain(domain.clone());
         }
         if let Some(seconds) = seconds {
@@ -134,6 +170,12 @@ impl Cookies {
         }
         HeaderValue::try_from(cookie.build().to_string()).ok()
     }
+}
+
+/// The values of a request's cookies of this name.
+fn named<'a>(headers: &'a HeaderMap, prefix: &str, name: &str) -> impl Iterator<Item = &'a str> {
+    let is_named = move |other: &str| other.strip_prefix(prefix) == Some(name);
+    pairs(headers).filter(move |(other, _)| is_named(other)).map(|(_, value)| value)
 }
 
 /// Names and values of a request's cookies. Those that are not text are not ours, nor those whose name is
@@ -158,6 +200,8 @@ fn is_token(byte: u8) -> bool {
 /// RFC 6265, section 5.2.
 const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
+/// Most places where an earlier cookie is looked for; what a host has more of parents than that is unheard of.
+const MAX_NARROWER: usize = 4;
 const SESSION: &str = "session";
 const SAME_SITE_STRICT: &str = "same_site_strict";
 const FLOW: &str = "flow_";
@@ -214,6 +258,52 @@ mod tests {
             lines(cookies.of_session(&token), &token)[0],
             "__Secure-app_session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"
         );
+    }
+
+    /// Whoever had a cookie from before met a second one of the same name at the next sign-in, and was let in
+    /// by neither; and guests were nobody under the new name.
+    #[test]
+    fn a_domain_that_is_made_wider_leaves_no_cookie_behind_and_loses_nobody() {
+        let token = SessionToken::draw(&SystemEntropy).unwrap();
+        let of = |origin: &str, domain: Option<&str>| {
+            cookies(|policy| {
+                policy.public_origin = origin.into();
+                policy.http.cookie_domain = domain.map(str::to_owned);
+            })
+        };
+        let removed = |values: Vec<HeaderValue>| {
+            let lines = lines(values, &token).into_iter();
+            let removed = lines.filter(|line| line.contains("Max-Age=0"));
+            let place = |line: String| {
+                let name = line.split('=').next().unwrap().to_owned();
+                (
+                    name,
+                    line.rsplit_once("Domain=")
+                        .map(|(_, domain)| domain.replace("; Max-Age=0", "")),
+                )
+            };
+            removed.map(place).filter(|(name, _)| name.ends_with("session")).collect::<Vec<_>>()
+        };
+        let at = |name: &str, domain: Option<&str>| (name.to_owned(), domain.map(str::to_owned));
+
+        let wide = of("https://a.auth.example.com", Some("example.com"));
+        let before = [
+            at("__Host-session", None),
+            at("__Secure-session", Some("a.auth.example.com")),
+            at("__Secure-session", Some("auth.example.com")),
+        ];
+        assert_eq!(removed(wide.of_session(&token)), before);
+        assert_eq!(removed(wide.no_session())[1..], before);
+        assert_eq!(wide.session(&headers(&["__Host-session=old"])), Found::One("old"));
+        let both = headers(&["__Host-session=old; __Secure-session=new"]);
+        assert_eq!(wide.session(&both), Found::One("new"));
+        assert!(wide.sessions(&both).eq(["new", "old"]));
+
+        let plain = of("http://auth.example.com", Some("auth.example.com"));
+        assert_eq!(removed(plain.of_session(&token)), [at("session", None)]);
+        let ours = of("https://auth.example.com", None);
+        assert_eq!(removed(ours.of_session(&token)), []);
+        assert_eq!(ours.session(&headers(&["__Secure-session=old"])), Found::Nothing);
     }
 
     #[test]

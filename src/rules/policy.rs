@@ -62,8 +62,13 @@ pub struct HttpPolicy {
     pub allowed_origins: Vec<String>,
     /// The `Domain` of cookies: the host of `public_origin` or a parent domain of it. Without it they go
     /// to our own host only, which is safer.
+    ///
+    /// It can be given later, and be made wider: cookies of our own host count on, if it has TLS, and are
+    /// replaced at the next sign-in or sign-up, as all narrower ones are. When it is taken away or made narrower, and
+    /// when `cookie_prefix` or the scheme of `public_origin` changes, the cookies of before are not read any
+    /// more; a guest who has nothing else is lost then.
     pub cookie_domain: Option<String>,
-    /// Put before the names of cookies.
+    /// Put before the names of cookies. If it changes, nobody's cookie counts any more.
     pub cookie_prefix: String,
 }
 
@@ -99,7 +104,8 @@ pub enum OnConflict {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionPolicy {
-    /// How long a session lasts at most, in seconds. 52 weeks if not given.
+    /// How long a session lasts at most, in seconds. 52 weeks if not given. A browser keeps a cookie for
+    /// 400 days at most.
     pub lifetime_seconds: u64,
     /// Whether a session also ends when it is not used.
     pub idle_timeout_enabled: bool,
@@ -175,6 +181,16 @@ impl Policy {
     /// The client with this ID.
     pub fn client(&self, id: &str) -> Option<&ClientPolicy> {
         self.clients.iter().find(|client| client.client_id == id)
+    }
+
+    /// Domains of cookies that were set before `http.cookie_domain` was made as wide as it is.
+    #[cfg(feature = "http")]
+    pub(crate) fn narrower_cookie_domains(&self) -> impl Iterator<Item = Option<&str>> {
+        let domain = self.http.cookie_domain.as_deref().into_iter();
+        domain.flat_map(|domain| {
+            let hosts = origin::narrower(host(self.public_origin.as_str()), domain);
+            std::iter::once(None).chain(hosts.map(Some))
+        })
     }
 
     /// Says which value cannot be.

@@ -99,6 +99,14 @@ pub(super) fn is_within(host: &str, domain: &str) -> bool {
     host == domain || is_parent && domain.contains('.') && host.parse::<IpAddr>().is_err()
 }
 
+/// The parents of `host`, itself first, that are narrower than `domain`.
+#[cfg(feature = "http")]
+pub(super) fn narrower<'a>(host: &'a str, domain: &str) -> impl Iterator<Item = &'a str> {
+    let shortest = domain.len();
+    let parent = |host: &&'a str| host.split_once('.').map(|(_, parent)| parent);
+    std::iter::successors(Some(host), parent).take_while(move |parent| shortest < parent.len())
+}
+
 const MAX_ORIGIN: usize = 255;
 
 #[cfg(test)]
