@@ -307,6 +307,25 @@ impl Alert {
         text.to_owned()
     }
 
+    /// Whether it is of no use to fill the form in again, so that none need be shown.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::GuestOver | Self::GuestGone | Self::PageOver | Self::SignedInAlready => true,
+            Self::Incomplete
+            | Self::EmailInvalid
+            | Self::PasswordTooShort { .. }
+            | Self::PasswordTooLong { .. }
+            | Self::Denied
+            | Self::EmailTaken
+            | Self::EmailTakenLogIn
+            | Self::GuestCannotJoin
+            | Self::Disabled
+            | Self::LimitReached
+            | Self::TryLater
+            | Self::Failed => false,
+        }
+    }
+
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Incomplete

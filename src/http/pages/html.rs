@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{FormField, FormPage, Page, Problem, SignOutPage};
+use super::{Alert, FormField, FormPage, Page, Problem, SignOutPage};
 use crate::http::route::Endpoint;
 
 /// The HTML of a page.
@@ -55,6 +55,9 @@ fn credential(form: &FormPage<'_>, words: &Words, rule: Option<&str>) -> String 
     let alert = form.alert.map(|alert| {
         format!("<p class=\"alert\" role=\"alert\" id=\"alert\">{}</p>\n", escape(&alert.text()))
     });
+    if form.alert.is_some_and(Alert::is_final) {
+        return alert.unwrap_or_default() + WAY_ON;
+    }
     let note = form.guest.text();
     let note = note.map(|note| format!("<p class=\"note\">{}</p>\n", escape(note)));
     let rule = rule.map(|rule| format!("<p class=\"rule\" id=\"rule\">{}</p>\n", escape(rule)));
@@ -136,11 +139,14 @@ fn problem(problem: &Problem) -> String {
     let detail = problem.detail();
     let detail = detail.map(|detail| format!("<p class=\"note\">{}</p>\n", escape(detail)));
     format!(
-        "<p class=\"alert\" role=\"alert\">{}</p>\n{}<p><a href=\"/\">Go to the front page</a></p>\n",
+        "<p class=\"alert\" role=\"alert\">{}</p>\n{}{WAY_ON}",
         escape(problem.text()),
         detail.unwrap_or_default()
     )
 }
+
+/// Where there is nothing to fill in.
+const WAY_ON: &str = "<p><a href=\"/\">Go to the front page</a></p>\n";
 
 /// The text as it stands in an element or in an attribute in double or single quotes.
 fn escape(text: &str) -> Cow<'_, str> {
@@ -164,7 +170,7 @@ fn escape(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::pages::{Alert, GuestNote};
+    use crate::http::pages::GuestNote;
 
     fn form(email: &str) -> FormPage<'_> {
         FormPage {
@@ -201,6 +207,17 @@ mod tests {
         for problem in [Problem::FlowOver, Problem::NotYourGuest, Problem::InvalidRequest("why")] {
             let html = page(&Page::Problem(&problem));
             assert!(html.contains("<a href=\"/\">"), "{html}");
+        }
+    }
+
+    /// Whoever had signed up in another tab was shown the form all the same, with a note on what would
+    /// become of the guest that they were no more.
+    #[test]
+    fn there_is_no_form_that_cannot_succeed() {
+        for alert in [Alert::GuestOver, Alert::GuestGone, Alert::PageOver, Alert::SignedInAlready] {
+            let html = page(&Page::SignUp(FormPage { alert: Some(alert), ..form("") }));
+            assert!(html.contains(&alert.text()) && html.contains("<a href=\"/\">"), "{html}");
+            assert!(!html.contains("<form") && !html.contains("class=\"note\""), "{html}");
         }
     }
 
