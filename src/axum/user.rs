@@ -12,8 +12,9 @@ use crate::http::{Http, Refusal, Refused};
 ///
 /// By the access token in `Authorization`, else by the session cookie; see [`Http::caller`] for when a
 /// cookie does not count. Anybody else is refused with status 401, a disabled guest with 403, and so is a
-/// request without an access token that changes things and that a page elsewhere has the browser send; a
-/// regular user's sessions are over when it is disabled.
+/// request without an access token that changes things and that a page elsewhere has the browser send; one
+/// with two session cookies, of which ours cannot be told, with 400. A regular user's sessions are over when
+/// it is disabled.
 #[derive(Clone, Debug)]
 pub struct AnyUser(pub Caller);
 
@@ -23,9 +24,14 @@ pub struct RegularUser(pub Caller);
 
 /// Whoever calls, with or without a session.
 ///
-/// A cookie whose session is over counts as none. An access token that does not count is refused with
-/// status 401, so that its holder renews it; a disabled guest with 403, and so is a request that changes
-/// things and that a page elsewhere has the browser send.
+/// A cookie whose session is over counts as none. So whoever makes a guest of `None` may make one of a member
+/// whose password was changed elsewhere; [`Http::caller`] tells the two apart, and a page can ask that person
+/// to log in.
+///
+/// An access token that does not count is refused with status 401, so that its holder renews it; a disabled
+/// guest with 403, and so is a request that changes things and that a page elsewhere has the browser send.
+/// Two session cookies, of which ours cannot be told, count as none where nothing is changed, and are refused
+/// with 400 where something is.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<Caller>);
 

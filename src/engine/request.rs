@@ -111,7 +111,7 @@ impl fmt::Debug for Issued {
 pub struct Caller {
     /// The user.
     pub user: User,
-    /// The session. [`Session::created_at`] is when the person was authenticated.
+    /// The session. [`Session::created_at`] is when it was opened.
     pub session: Session,
 }
 

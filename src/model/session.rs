@@ -23,7 +23,8 @@ pub struct Session {
     pub kind: SessionKind,
     /// How the person proved to be the user.
     pub method: Method,
-    /// When it was opened, which is when the person was authenticated.
+    /// When it was opened, which is when the person was authenticated; where a code was redeemed for it, at
+    /// most five minutes later.
     pub created_at: Timestamp,
     /// When it was last used, as far as recorded; recording is coarse.
     pub accessed_at: Timestamp,

@@ -18,7 +18,7 @@ pub struct SqliteOptions {
     pub queue_depth: usize,
     /// How long a write, or opening, waits for another process that has the file locked, in
     /// milliseconds of sleep. A read waits as long for a connection if more are wanted at once than
-    /// there may be.
+    /// there may be. At most 2,147,483,647 are taken, which are 24 days.
     pub busy_limit_milliseconds: u32,
     /// From so many pages of 4 KiB on what is in the log is copied into the file, beside what is written,
     /// until the log begins anew. A short log takes less of the disk, a long one less work: a page that
@@ -35,7 +35,8 @@ pub enum Durability {
     Full,
     /// The death of the process. The death of the machine may take the latest transactions, but
     /// never a part of one, and leaves the file whole. With them goes what they have spent: a code or a
-    /// challenge of the last moments works once more then.
+    /// challenge of the last moments works once more then. And with them go their events: if they were
+    /// read already, their cursors are given again, to others that whoever keeps the last cursor misses.
     Normal,
 }
 
