@@ -106,7 +106,7 @@ pub enum KeyringError {
     /// The key file is not one.
     #[error("the key file cannot be read: it is not as we write it")]
     Malformed,
-    /// There are more retired keys of a purpose than the limit.
+    /// There are more retired keys of a purpose than the limit, or one more would have to be kept.
     #[error("there are more retired keys than the limit; wait until some need not be kept")]
     TooManyKeys,
     /// No random bytes could be drawn.
@@ -178,12 +178,15 @@ impl Keyring {
     }
 
     /// Puts a new key in use for `purpose`. The one before counts until `keep_for` after `now`,
-    /// which must be the longest life of anything that it made; with zero it ends at once, as it
-    /// must when it was stolen.
+    /// which must be the longest life of anything that it made.
+    ///
+    /// With zero all keys of the purpose before the new one end at once, those too that earlier rotations
+    /// have kept: whoever has stolen the file has them all. That takes no place, however many were kept.
     ///
     /// Another process goes on using the key before, and taking it for good, until it reads the file again,
     /// which it does at its next [sweep](crate::Engine::sweep) or [`refresh`](Self::refresh). So `keep_for`
-    /// should have the time between two of them on top, and after a theft every process should do one.
+    /// should have the time between two of them on top. After a theft every process should refresh: a sweep
+    /// does not tell that the file could not be read.
     ///
     /// Reads and writes on the calling thread. Of two processes that rotate at once one waits for
     /// the other.
@@ -321,7 +324,8 @@ fn rotate(
         entropy: &dyn Entropy,
     ) -> Result<(), KeyringError> {
         let kept = chain.retired.iter().filter(|(_, until)| now < *until).count();
-        if Chain::<P>::MAX_RETIRED <= kept {
+        // With the most keys kept, those that were stolen must still have an end.
+        if now < until && Chain::<P>::MAX_RETIRED <= kept {
             return Err(KeyringError::TooManyKeys);
         }
         chain.rotate(Key::draw(entropy, now)?, until, now);

@@ -4,11 +4,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::credential::{Keyring, KeyringError, Purpose, Ticket, TicketPurpose, Tickets};
+use crate::credential::{
+    Keyring, KeyringError, Purpose, Ticket, TicketError, TicketPurpose, Tickets,
+};
 use crate::fuzzing::world::{CountingEntropy, NOW, Scratch};
 use crate::model::Nonce;
 
-/// A file is refused, or holds keys that work, and still do after a rotation.
+/// A file is refused, or holds keys that work, still do after a rotation, and end when all are to end.
 pub fn keyring_file(data: &[u8]) {
     let scratch = Scratch::new();
     let path = scratch.file("keys");
@@ -44,7 +46,7 @@ pub fn keyring_file(data: &[u8]) {
     let name = keys.lookup_hash("fuzz", b"name");
     assert_eq!(name, again.lookup_hash("fuzz", b"name"));
 
-    for purpose in [Purpose::Ticket, Purpose::AccessToken, Purpose::IdToken, Purpose::Lookup] {
+    for purpose in PURPOSES {
         match keys.rotate(purpose, HOUR, NOW, &entropy) {
             Ok(()) | Err(KeyringError::TooManyKeys) => {}
             Err(other) => panic!("a keyring that opens can be rotated: {other}"),
@@ -55,6 +57,20 @@ pub fn keyring_file(data: &[u8]) {
         assert_eq!(opens(keys).as_ref(), Ok(&ticket), "a retired key counts for its time");
         assert!(keys.lookup_hashes("fuzz", b"name", NOW).contains(&name));
     }
+
+    for purpose in PURPOSES {
+        rotated
+            .rotate(purpose, Duration::ZERO, NOW, &entropy)
+            .expect("keeping none takes no place");
+    }
+    let ended = Keyring::open_existing(&path).expect("what we wrote, we read");
+    for keys in [&rotated, &ended] {
+        assert_eq!(opens(keys), Err(TicketError::Invalid), "no key from before counts");
+        assert_eq!(keys.lookup_hashes("fuzz", b"name", NOW).len(), 1);
+    }
 }
+
+const PURPOSES: [Purpose; 4] =
+    [Purpose::Ticket, Purpose::AccessToken, Purpose::IdToken, Purpose::Lookup];
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -7,6 +7,7 @@ mod look_alikes;
 mod passwords;
 mod seals;
 mod signed_requests;
+mod stolen_keys;
 pub(crate) mod three_keys;
 mod weak_keys;
 

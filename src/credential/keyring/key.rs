@@ -81,10 +81,17 @@ impl<P: Prepare> Chain<P> {
     }
 
     /// Puts `next` in use and keeps the one before until `until`; forgets those that count no more.
+    ///
+    /// If that is over by `now`, those that were kept end as well: a key that may not count for a moment
+    /// longer was stolen, and they lay in the same file.
     pub(crate) fn rotate(&mut self, next: Key<P>, until: Timestamp, now: Timestamp) {
         let before = std::mem::replace(&mut self.current, next);
-        self.retired.push((before, until));
-        self.retired.retain(|(_, until)| now < *until);
+        if until <= now {
+            self.retired.clear();
+        } else {
+            self.retired.push((before, until));
+            self.retired.retain(|(_, until)| now < *until);
+        }
     }
 }
 
