@@ -6,7 +6,6 @@ mod key;
 mod record;
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -32,6 +31,7 @@ pub struct Keyring(Arc<Shared>);
 
 struct Shared {
     keys: RwLock<KeySet>,
+    /// As it was given, with its links.
     path: Option<PathBuf>,
     /// Held from reading the file until what it says is in `keys`: who has read an older file must
     /// not be the last to say what the keys are.
@@ -123,6 +123,10 @@ impl Keyring {
     /// Two processes that do this at once agree on the keys, and the file outlives a power failure
     /// before its first key is used. Reads and writes on the calling thread.
     ///
+    /// Links on the path are followed anew whenever the file is read or changed, so that one which is led
+    /// elsewhere counts from the next reading on; what a change replaces is the file that they lead to. A path
+    /// that is not absolute starts from the directory that the process is in at opening.
+    ///
     /// # Errors
     ///
     /// [`KeyringError`]; [`KeyringError::Exposed`] if others than the owner may read the file.
@@ -161,11 +165,9 @@ impl Keyring {
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
         let path = path.as_ref();
         let keys = file::read(path)?;
-        // A link stays one when the file is replaced, and whoever rotates through it waits for whoever does
-        // without it.
-        let path = fs::canonicalize(path)?;
-        file::sync_directory(&path)?;
-        Ok(Self::new(keys, Some(path)))
+        file::sync_directory(&file::target(path)?)?;
+        // The process may go elsewhere.
+        Ok(Self::new(keys, Some(std::path::absolute(path)?)))
     }
 
     /// A keyring that lives as long as the process, with keys out of `entropy`.
@@ -205,14 +207,23 @@ impl Keyring {
             let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
             return rotate(&mut keys, purpose, now.plus(keep_for), now, entropy);
         };
-        // The wait for another process is not one for those who read the file here.
-        let _lock = file::lock(path)?;
-        let _file = self.0.lock_file();
-        let mut keys = file::read(path)?;
-        rotate(&mut keys, purpose, now.plus(keep_for), now, entropy)?;
-        file::replace(path, &keys, entropy)?;
-        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        Ok(())
+        for _ in 0..MAX_TARGETS {
+            let target = file::target(path)?;
+            // The wait for another process is not one for those who read the file here.
+            let _lock = file::lock(&target)?;
+            let _file = self.0.lock_file();
+            // During the wait a link may have been led elsewhere, and others here have the keys from there.
+            if file::target(path)? != target {
+                continue;
+            }
+            let mut keys = file::read(&target)?;
+            rotate(&mut keys, purpose, now.plus(keep_for), now, entropy)?;
+            file::replace(&target, &keys, entropy)?;
+            *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            return Ok(());
+        }
+        let told = "a link to the key file is led elsewhere again and again";
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, told).into())
     }
 
     /// Reads the file again, so that the keys of other processes are known here. Does nothing for a
@@ -356,5 +367,8 @@ pub const LOOKUP_HASH_LENGTH: usize = 16;
 
 /// At most once in this time a keyring reads its file again unasked.
 pub const REREAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Most files that one rotation turns to, because a link was led elsewhere while it waited.
+const MAX_TARGETS: u32 = 4;
 
 const LOOKUP_LABEL: &[u8] = b"guestpass lookup v1\0";

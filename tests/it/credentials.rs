@@ -2,6 +2,8 @@
 
 mod key_files;
 mod keyrings;
+#[cfg(unix)]
+mod linked_key_files;
 mod login_ids;
 mod look_alikes;
 mod passwords;

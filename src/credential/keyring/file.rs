@@ -15,11 +15,7 @@ use crate::model::entropy::draw;
 
 /// Reads the key file.
 pub(crate) fn read(path: &Path) -> Result<KeySet, KeyringError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeyringError::Absent),
-        Err(error) => return Err(error.into()),
-    };
+    let file = File::open(path).map_err(absent_or_failed)?;
     refuse_exposed(&file)?;
     let mut json = Zeroizing::new(Vec::with_capacity(record::MAX_BYTES + 1));
     let limit = u64::try_from(record::MAX_BYTES).unwrap_or(u64::MAX);
@@ -28,6 +24,16 @@ pub(crate) fn read(path: &Path) -> Result<KeySet, KeyringError> {
         return Err(KeyringError::TooManyKeys);
     }
     record::read(&json)
+}
+
+/// Where the links of `path` lead. It is this file that is replaced: a link stays one, and whoever rotates
+/// through it waits for whoever does without it.
+pub(crate) fn target(path: &Path) -> Result<PathBuf, KeyringError> {
+    fs::canonicalize(path).map_err(absent_or_failed)
+}
+
+fn absent_or_failed(error: io::Error) -> KeyringError {
+    if error.kind() == io::ErrorKind::NotFound { KeyringError::Absent } else { error.into() }
 }
 
 /// Makes the key file with `keys` in it, unless there is one by then.
