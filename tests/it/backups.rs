@@ -1,6 +1,8 @@
 //! A database that is restored from a backup: it knows nothing of what happened since, and nothing that was
 //! made since counts for anybody. What comes back with it can be ended.
 
+mod stolen;
+
 use std::path::Path;
 use std::sync::Arc;
 
