@@ -61,8 +61,9 @@ impl Cookies {
     /// The cookies of a new session, which takes the place of any other.
     pub(super) fn of_session(&self, token: &SessionToken) -> Vec<HeaderValue> {
         let lasting = self.session_seconds;
-        let cookies = self.pair(&self.place, &token.reveal(), "true", lasting);
-        cookies.chain(self.removals()).collect()
+        // A browser has what is narrower by its name alone in the same place if our host is an address or
+        // `localhost`. So what comes last must be the cookie that is to stay.
+        self.removals().chain(self.pair(&self.place, &token.reveal(), "true", lasting)).collect()
     }
 
     /// What removes the cookies of a session.
@@ -255,7 +256,7 @@ mod tests {
             policy.session.use_session_cookie = true;
         });
         assert_eq!(
-            lines(cookies.of_session(&token), &token)[0],
+            lines(cookies.of_session(&token), &token).iter().rev().nth(1).unwrap(),
             "__Secure-app_session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"
         );
     }
@@ -301,6 +302,11 @@ mod tests {
 
         let plain = of("http://auth.example.com", Some("auth.example.com"));
         assert_eq!(removed(plain.of_session(&token)), [at("session", None)]);
+        // To a browser both are the same cookie.
+        let local = of("http://localhost:3000", Some("localhost"));
+        let last = lines(local.of_session(&token), &token).pop().unwrap();
+        assert!(last.starts_with("same_site_strict=true; "), "{last}");
+
         let ours = of("https://auth.example.com", None);
         assert_eq!(removed(ours.of_session(&token)), []);
         assert_eq!(ours.session(&headers(&["__Secure-session=old"])), Found::Nothing);
