@@ -50,6 +50,9 @@ const LOG_IN: Words = Words {
 
 fn credential(form: &FormPage<'_>, words: &Words, hint: &str) -> Page {
     let Words { title, password, question, other } = words;
+    if let Some(problem) = form.alert.filter(|problem| problem.is_final()) {
+        return Page::new(title).alert(&problem.text()).way_back();
+    }
     let problem = form.alert.map(|problem| alert(&problem.text())).unwrap_or_default();
     let note = form.guest.text().map(|note| format!("<p class=\"note good\">{}</p>\n", Text(note)));
     let on_email = attributes(form, FormField::Email, "");

@@ -32,6 +32,7 @@ mod data;
 mod hosted;
 mod housekeeping;
 mod listen;
+mod member;
 mod options;
 mod origin;
 mod page;

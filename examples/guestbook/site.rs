@@ -18,7 +18,7 @@ use guestpass::http::{Cause, Http};
 use crate::data::Data;
 use crate::page::{self, Page};
 use crate::trouble::{self, Trouble};
-use crate::{account, api, origin, preferences, sdk, wall};
+use crate::{account, api, member, origin, preferences, sdk, wall};
 
 /// What the handlers share. Clones are the same.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/sign-up", post(account::sign_up))
         .route("/after-promote", get(account::welcome))
         .route("/log-out", post(account::log_out))
+        .route("/account", get(member::show))
+        .route("/account/password", post(member::change_password))
+        .route("/account/delete", post(member::delete))
         .route("/sdk", get(sdk::show))
         .layer(map_response(trouble::as_page))
         // What follows is not read by people as it is.

@@ -64,6 +64,7 @@ fn member(look: &Look) -> String {
 <p>You have an account, and everything you wrote is kept in it.</p>
 <div class=\"controls plain\">
 <a class=\"button\" href=\"/preferences\">Preferences</a>
+<a class=\"button\" href=\"/account\">Account</a>
 {log_out}</div>
 ",
         mark = mark(look),

@@ -103,6 +103,99 @@ fn signing_up_with_an_address_that_one_has_is_logging_in() {
 }
 
 #[test]
+fn a_member_changes_the_password_and_other_browsers_log_in_anew() {
+    const OTHER: &str = "another long password";
+    let folder = Folder::new();
+    let site = folder.start();
+    let [mut first, mut second] = [(); 2].map(|()| Browser::at(&site));
+    post(&mut first, "hello");
+    let page = begin_sign_up(&mut first);
+    enter(&mut first, &page, "ada@example.com", PASSWORD);
+    let page = begin_log_in(&mut second);
+    enter(&mut second, &page, "ada@example.com", PASSWORD);
+
+    let account = first.open("/").link("Account");
+    let page = first.open(&account);
+    assert!(page.body.contains("ada@example.com"), "{page:?}");
+    let form = page.form("/account/password");
+    let page = first.submit(&form, &[("old", "not the password"), ("new", OTHER)]);
+    assert_eq!((page.status, page.alert()), (403, Some("The old password is wrong.")));
+    let page = first.submit(&form, &[("old", PASSWORD), ("new", "short")]);
+    assert_eq!(page.status, 422);
+    assert!(page.alert().unwrap().contains("at least 8"), "{page:?}");
+    assert!(sub(&mut second).is_some(), "nothing has changed");
+    let page = first.submit(&form, &[("old", PASSWORD), ("new", OTHER)]);
+    assert!(page.body.contains("Your password is changed."), "{page:?}");
+    assert!(sub(&mut first).is_some());
+
+    assert_eq!(sub(&mut second), None);
+    assert!(second.open("/").body.contains("Your session is over"));
+    let page = second.open("/account");
+    let page = enter(&mut second, &page, "ada@example.com", OTHER);
+    assert_eq!(page.status, 200);
+    assert_eq!(sub(&mut second), sub(&mut first));
+}
+
+#[test]
+fn a_member_deletes_the_account_and_what_it_wrote() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    post(&mut Browser::at(&site), "theirs");
+    post(&mut browser, "mine");
+    let page = begin_sign_up(&mut browser);
+    enter(&mut browser, &page, "ada@example.com", PASSWORD);
+
+    let form = browser.open("/account").form("/account/delete");
+    let asked = browser.submit(&form, &[]);
+    assert!(asked.body.contains("Delete the account?"), "{asked:?}");
+    assert_eq!(browser.open("/").messages().len(), 2);
+    let page = browser.submit(&asked.form("/account/delete"), &[]);
+    assert_eq!(page.messages(), ["theirs"]);
+    assert!(page.body.contains("Be our guest"), "{page:?}");
+    let page = begin_log_in(&mut browser);
+    let page = enter(&mut browser, &page, "ada@example.com", PASSWORD);
+    assert!(page.alert().is_some(), "{page:?}");
+}
+
+/// Tabs share their cookies.
+#[test]
+fn a_form_about_an_account_that_was_left_does_nothing_to_the_next_one() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    let sign_up = |browser: &mut Browser, name: &str| {
+        post(browser, &format!("by {name}"));
+        let page = begin_sign_up(browser);
+        enter(browser, &page, &format!("{name}@example.com"), PASSWORD);
+    };
+    sign_up(&mut browser, "ada");
+    let account = browser.open("/account");
+    let end = browser.submit(&account.form("/account/delete"), &[]);
+    let log_out = browser.open("/").form("/log-out");
+    browser.submit(&log_out, &[]);
+    sign_up(&mut browser, "grace");
+
+    let page = browser.submit(&end.form("/account/delete"), &[]);
+    assert_eq!(page.status, 409, "{page:?}");
+    let passwords = [("old", PASSWORD), ("new", "another long password")];
+    let page = browser.submit(&account.form("/account/password"), &passwords);
+    assert_eq!(page.status, 409, "{page:?}");
+    assert_eq!(browser.open("/").own_messages(), ["by grace"]);
+}
+
+#[test]
+fn nobody_but_a_member_has_an_account_to_see() {
+    let folder = Folder::new();
+    let site = folder.start();
+    let mut browser = Browser::at(&site);
+    assert!(browser.open("/account").body.contains("Log in"));
+    post(&mut browser, "hello");
+    let page = browser.open("/account");
+    assert_eq!((page.status, page.own_messages()), (200, vec!["hello"]));
+}
+
+#[test]
 fn a_guest_who_logs_out_is_warned_first() {
     let folder = Folder::new();
     let site = folder.start();

@@ -50,7 +50,8 @@ fn only_the_sites_own_pages_can_change_anything() {
         vec![FORM, ("origin", "http://localhost:1")],
         vec![FORM, ("sec-fetch-site", "same-site")],
     ] {
-        for path in ["/", "/preferences", "/sign-up", "/log-out"] {
+        let account = ["/account/password", "/account/delete"];
+        for path in ["/", "/preferences", "/sign-up", "/log-out"].into_iter().chain(account) {
             let body = "message=theirs&display_name=theirs&sure=yes";
             let page = browser.request("POST", path, &headers, body);
             assert_eq!(page.status, 403, "{path} {headers:?}");
