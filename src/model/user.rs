@@ -30,7 +30,7 @@ pub struct User {
     /// When the user was signed up.
     pub created_at: Timestamp,
     /// The fence of an anonymous user without a device key: nothing of it counts from then on.
-    /// Once it has signed out, that is when it came. `None` for everybody who has a way to sign in again.
+    /// Once it has signed out, that is [`Timestamp::EPOCH`]. `None` for everybody who has a way to sign in again.
     pub ends_at: Option<Timestamp>,
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn sign_out_all(
     now: Timestamp,
 ) -> Result<Decision, Rejection> {
     check_alive(account)?;
-    let ends_at = account.user.ends_at.map(|_| signed_out(account, now));
+    let ends_at = account.user.ends_at.map(|_| NO_TIME);
     let user = User { epoch: fresh, ends_at, ..account.user.clone() };
     Ok(change(account, vec![Write::PutUser(user)], None, now))
 }
@@ -112,13 +112,7 @@ pub(crate) fn raise_fence(
 /// Those of [`check_fence`]. There are no others.
 pub(crate) fn lower_fence(account: &Account, now: Timestamp) -> Result<Decision, Rejection> {
     check_fence(account, now)?;
-    Ok(fence_at(account, signed_out(account, now), now))
-}
-
-/// The fence of a guest who has signed out: as if its time had been up since it came, so that a clock that
-/// is set back, or that of another node, does not bring it back.
-fn signed_out(account: &Account, now: Timestamp) -> Timestamp {
-    account.user.created_at.min(now)
+    Ok(fence_at(account, NO_TIME, now))
 }
 
 /// The fence of an anonymous user that has not passed.
@@ -186,6 +180,10 @@ pub(super) fn change(
 fn check_alive(account: &Account) -> Result<(), Rejection> {
     if account.user.is_alive() { Ok(()) } else { Err(Rejection::UserUnknown) }
 }
+
+/// The fence of a guest who has signed out. No clock is before it, so that none brings the guest back that is
+/// set back, or is another node's.
+const NO_TIME: Timestamp = Timestamp::EPOCH;
 
 #[cfg(test)]
 mod tests {

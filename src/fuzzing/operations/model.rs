@@ -24,7 +24,6 @@ struct Person {
     is_disabled: bool,
     /// Raised whenever everything issued before is to end.
     generation: u32,
-    created_at: Timestamp,
     ends_at: Option<Timestamp>,
     /// The epoch that stood for each generation.
     epochs: Vec<Epoch>,
@@ -292,7 +291,7 @@ impl Model {
         };
         if *was_there && !self.sessions.iter().any(is_left) {
             let person = &mut self.people[user];
-            person.ends_at = person.ends_at.map(|_| person.created_at);
+            person.ends_at = person.ends_at.map(|_| Timestamp::EPOCH);
         }
     }
 
@@ -326,7 +325,7 @@ impl Model {
             }
             Act::SignOutAll => {
                 person.generation += 1;
-                person.ends_at = person.ends_at.map(|_| person.created_at);
+                person.ends_at = person.ends_at.map(|_| Timestamp::EPOCH);
             }
             Act::Disable => {
                 if person.life == Life::Regular && !person.is_disabled {
@@ -356,7 +355,6 @@ impl Model {
             has_key: key.is_some(),
             is_disabled: false,
             generation: 0,
-            created_at: self.now,
             ends_at: is_fenced.then(|| self.now.plus(LIFETIME).plus(LIFETIME / 20)),
             epochs: Vec::new(),
             id: None,
