@@ -191,7 +191,11 @@ impl Visit<'_> {
             leaves_guest: entered.leaves_guest,
             password_least: self.http.engine().policy().password.min_length,
             alert,
-            guest: self.guest_note(),
+            guest: match alert {
+                // There is no guest any more of whom to say what becomes of it.
+                Some(Alert::GuestOver) if !self.may_leave_guest() => GuestNote::Nothing,
+                Some(_) | None => self.guest_note(),
+            },
         };
         let page = match self.kind {
             Kind::SignUp => Page::SignUp(form),

@@ -310,7 +310,7 @@ impl Alert {
     /// Whether it is of no use to fill the form in again, so that none need be shown.
     pub const fn is_final(self) -> bool {
         match self {
-            Self::GuestOver | Self::GuestGone | Self::PageOver | Self::SignedInAlready => true,
+            Self::GuestGone | Self::PageOver | Self::SignedInAlready => true,
             Self::Incomplete
             | Self::EmailInvalid
             | Self::PasswordTooShort { .. }
@@ -319,6 +319,8 @@ impl Alert {
             | Self::EmailTaken
             | Self::EmailTakenLogIn
             | Self::GuestCannotJoin
+            // Whoever has lost the answer enters the same again, and is let in.
+            | Self::GuestOver
             | Self::Disabled
             | Self::LimitReached
             | Self::TryLater

@@ -210,11 +210,10 @@ mod tests {
         }
     }
 
-    /// Whoever had signed up in another tab was shown the form all the same, with a note on what would
-    /// become of the guest that they were no more.
+    /// Whoever had signed up in another tab was shown the form all the same.
     #[test]
     fn there_is_no_form_that_cannot_succeed() {
-        for alert in [Alert::GuestOver, Alert::GuestGone, Alert::PageOver, Alert::SignedInAlready] {
+        for alert in [Alert::GuestGone, Alert::PageOver, Alert::SignedInAlready] {
             let html = page(&Page::SignUp(FormPage { alert: Some(alert), ..form("") }));
             assert!(html.contains(&alert.text()) && html.contains("<a href=\"/\">"), "{html}");
             assert!(!html.contains("<form") && !html.contains("class=\"note\""), "{html}");

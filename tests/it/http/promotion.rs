@@ -362,6 +362,27 @@ async fn of_two_tabs_without_a_code_the_second_makes_no_second_user() {
     assert_eq!(browser.userinfo().await.json()["email"], "ada@example.com");
 }
 
+/// Two codes of one guest, each open in a tab. The second said that the person had signed up already, and beneath
+/// that what would become of the guest.
+#[tokio::test]
+async fn a_page_of_a_guest_that_is_over_says_nothing_more_of_it() {
+    let site = Site::with(|policy| policy.anonymous.on_conflict = OnConflict::Login);
+    let mut browser = Browser::new(&site);
+    let guest = site.guest().await;
+    let mut tabs = Vec::new();
+    for _ in 0..2 {
+        let hint = code_hint(&site.promotion_code(&guest.refresh).await);
+        tabs.push(browser.authorize(&[("login_hint", &hint), ("x_page", "signup")]).await);
+    }
+    browser.submit(&tabs[0], "ada@example.com", PASSWORD).await;
+    let page = browser.submit(&tabs[1], "ada@example.org", PASSWORD).await;
+    assert!(page.body.contains("You have already signed up or logged in"), "{}", page.body);
+    assert!(!page.body.contains("that guest"), "{}", page.body);
+    // Whoever has lost the answer of the first, or sends its form again.
+    let again = browser.submit(&tabs[1], "ada@example.com", PASSWORD).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.body);
+}
+
 /// Anybody can send somebody else a link with a code of a guest of his own. The page said that it was
 /// about what was done in this browser.
 #[tokio::test]
