@@ -167,11 +167,8 @@ impl Engine {
         if !is_over {
             return Ok(());
         }
-        match self.decide(user.id, |account| Ok(status::lower_fence(account, now)?)).await {
-            // It has passed, or the user was promoted, merged or deleted meanwhile and has none any more.
-            Ok(_) | Err(Error::Rejected(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.decide(user.id, |account| Ok(status::lower_fence(account, now))).await?;
+        Ok(())
     }
 
     /// Ends the earliest sessions of a user, of the kind that was just opened, beyond the number that there

@@ -105,14 +105,13 @@ pub(crate) fn raise_fence(
 }
 
 /// Decides that nothing of an anonymous user without a device key counts any more, because its last
-/// session was signed out.
-///
-/// # Errors
-///
-/// Those of [`check_fence`]. There are no others.
-pub(crate) fn lower_fence(account: &Account, now: Timestamp) -> Result<Decision, Rejection> {
-    check_fence(account, now)?;
-    Ok(fence_at(account, NO_TIME, now))
+/// session was signed out; also if its fence has passed, which only the present clock says. Whoever has no
+/// fence by now was promoted, merged or deleted.
+pub(crate) fn lower_fence(account: &Account, now: Timestamp) -> Decision {
+    match account.user.ends_at {
+        Some(fence) if fence != NO_TIME => fence_at(account, NO_TIME, now),
+        Some(_) | None => Decision::Settled,
+    }
 }
 
 /// The fence of an anonymous user that has not passed.
@@ -195,12 +194,24 @@ mod tests {
         let guest = guest(after(10));
         let raise = |now| raise_fence(&guest, after(100), now);
         assert!(matches!(raise(after(9)), Ok(Decision::Change(_))));
-        assert!(matches!(lower_fence(&guest, after(9)), Ok(Decision::Change(_))));
         for now in [after(10), after(11)] {
             assert_eq!(raise(now), Err(Rejection::SessionExpired));
-            assert_eq!(lower_fence(&guest, now), Err(Rejection::SessionExpired));
         }
         assert_eq!(raise_fence(&member(), after(100), START), Err(Rejection::SessionSuperseded));
+    }
+
+    #[test]
+    fn a_fence_is_lowered_once_and_whatever_the_clock_says() {
+        for now in [after(9), after(11)] {
+            let guest = guest(after(10));
+            let Decision::Change(commit) = lower_fence(&guest, now) else {
+                panic!("it is not lowered");
+            };
+            let guest = Account::after(Some(&guest), &commit).unwrap();
+            assert_eq!(guest.user.ends_at, Some(NO_TIME));
+            assert_eq!(lower_fence(&guest, now), Decision::Settled);
+        }
+        assert_eq!(lower_fence(&member(), START), Decision::Settled);
     }
 
     #[test]

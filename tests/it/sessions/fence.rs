@@ -263,6 +263,21 @@ fn a_clock_that_is_set_back_brings_no_guest_back_who_has_signed_out() {
     });
 }
 
+/// By the clock of that moment the guest's time was up, and so nothing was recorded.
+#[test]
+fn who_signs_out_while_the_clock_is_ahead_stays_so() {
+    on_every_backend(|world| {
+        let guest = world.guest();
+        let found = run(world.engine.guest_by_session(&guest.token)).unwrap();
+        let now = world.clock_now();
+        world.advance(days(400));
+        assert!(run(world.engine.sign_out(&guest.token)).unwrap());
+        world.clock.set(now);
+        let promoted = run(world.engine.promote(&found, password("mia"), cookie(), None));
+        assert_eq!(refused(promoted), Rejection::SessionExpired);
+    });
+}
+
 #[test]
 fn sweeping_goes_in_portions() {
     on_every_backend(|world| {
