@@ -115,7 +115,8 @@ impl Cookies {
     /// domain.
     fn of_our_host<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let place = self.narrower.iter().find(|place| place.prefix.starts_with("__Host-"))?;
-        named(headers, &place.prefix, SESSION).next()
+        // Or it is another program's on our host, which was kept apart by the domain.
+        named(headers, &place.prefix, SESSION).find(|text| SessionToken::parse(text).is_some())
     }
 
     /// Whether the browser says that it came here from our own site.
@@ -202,7 +203,7 @@ fn is_token(byte: u8) -> bool {
 const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
 /// Most places where an earlier cookie is looked for; what a host has more of parents than that is unheard of.
-const MAX_NARROWER: usize = 4;
+const MAX_NARROWER: usize = 8;
 const SESSION: &str = "session";
 const SAME_SITE_STRICT: &str = "same_site_strict";
 const FLOW: &str = "flow_";
@@ -295,10 +296,13 @@ mod tests {
         ];
         assert_eq!(removed(wide.of_session(&token)), before);
         assert_eq!(removed(wide.no_session())[1..], before);
-        assert_eq!(wide.session(&headers(&["__Host-session=old"])), Found::One("old"));
-        let both = headers(&["__Host-session=old; __Secure-session=new"]);
+        let old = token.reveal();
+        let before = format!("__Host-session={}", &*old);
+        assert_eq!(wide.session(&headers(&[&before])), Found::One(&old));
+        let both = headers(&[&before, "__Secure-session=new"]);
         assert_eq!(wide.session(&both), Found::One("new"));
-        assert!(wide.sessions(&both).eq(["new", "old"]));
+        assert!(wide.sessions(&both).eq(["new", &*old]));
+        assert_eq!(wide.session(&headers(&["__Host-session=another"])), Found::Nothing);
 
         let plain = of("http://auth.example.com", Some("auth.example.com"));
         assert_eq!(removed(plain.of_session(&token)), [at("session", None)]);

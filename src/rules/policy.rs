@@ -66,7 +66,8 @@ pub struct HttpPolicy {
     /// It can be given later, and be made wider: cookies of our own host count on, if it has TLS, and are
     /// replaced at the next sign-in or sign-up, as all narrower ones are. When it is taken away or made narrower, and
     /// when `cookie_prefix` or the scheme of `public_origin` changes, the cookies of before are not read any
-    /// more; a guest who has nothing else is lost then.
+    /// more; a guest who has nothing else is lost then. Either way
+    /// the sign-ups and log-ins that are under way begin anew.
     pub cookie_domain: Option<String>,
     /// Put before the names of cookies. If it changes, nobody's cookie counts any more.
     pub cookie_prefix: String,
