@@ -85,7 +85,7 @@ impl Engine {
     /// Whoever keeps the cursor of the last event that was dealt with, and asks for those after it,
     /// misses none. A database that is restored from a backup goes on from the last event that is in it,
     /// and so must whoever reads: the cursors of those that are lost are given again. The same holds after
-    /// the machine has died, in SQLite with [`Durability::Normal`](crate::store::sqlite::Durability).
+    /// the machine has died, in SQLite with `Durability::Normal`.
     ///
     /// # Errors
     ///
