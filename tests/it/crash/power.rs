@@ -96,18 +96,19 @@ fn a_machine_may_die_while_the_log_is_copied() {
     let failing =
         |calls, whose, at| Some(Trouble { calls, whose, deed: Deed::Fail(Errno::Io), at, span: 3 });
     let (mut random, mut deaths) = (Random::new(1), 0);
-    for trouble in [
-        None,
-        failing(LOG_SYNCS, Whose::Writing, 100),
-        failing(WRITES, Whose::Copying, 30),
-        failing(LOG_SYNCS, Whose::Copying, 3),
+    for (trouble, fewest) in [
+        (None, 20),
+        (failing(LOG_SYNCS, Whose::Writing, 100), 20),
+        (failing(WRITES, Whose::Copying, 30), 20),
+        // Twice it is copied before, and a copy may be of a few pages.
+        (failing(LOG_SYNCS, Whose::Copying, 3), 1),
     ] {
         let (calls, scratch) = calls_of(&plan, trouble);
         let _named = Named(format!("{trouble:?}"));
         let first_said = calls.iter().position(|call| !call.said().is_empty()).unwrap();
         let last_said = calls.iter().rposition(|call| !call.said().is_empty()).unwrap();
         let copies = calls[first_said..last_said].iter().filter(|call| call.writes_to("users.db"));
-        assert!(20 < copies.count(), "nothing was copied while somebody wrote");
+        assert!(fewest <= copies.count(), "little was copied while somebody wrote");
         let (fresh, losses) = (|| Scratch::with_keys_of(&scratch), [Loss::All, Loss::Some]);
         deaths += die(&calls, 997, &losses, &mut random, fresh, |directory, said| {
             survey(directory, &Report::read(said), 1);
