@@ -49,10 +49,8 @@ impl Engine {
         let mut swept = Swept { sessions_and_nonces, guests: 0, left: 0, has_more: false };
         // More than are collected now: those that cannot be are the first ones again and again.
         let ended = self.backend().users().ended(now, MAX_PORTION).await?;
-        let mut is_followed = u32::try_from(ended.len()).is_ok_and(|found| MAX_PORTION <= found);
         for user in ended {
             if limit <= swept.guests {
-                is_followed = true;
                 break;
             }
             let collect =
@@ -71,11 +69,10 @@ impl Engine {
                 }
             }
         }
-        swept.has_more = 0 < self.0.superseded.count(limit)
-            // A store may do less at a time, so that also a small portion may not have been the last.
-            || 0 < swept.sessions_and_nonces
-            // A portion of which nothing could be collected is what the next call would find again.
-            || is_followed && 0 < swept.guests;
+        // Each guest that was collected has left a note, and those that cannot be are what the next call would
+        // find again. Of sessions a store may do less at a time, so that also a small portion may not have been
+        // the last.
+        swept.has_more = 0 < self.0.superseded.count(limit) || 0 < swept.sessions_and_nonces;
         match failed {
             Some(error) => Err(error.into()),
             None => Ok(swept),
