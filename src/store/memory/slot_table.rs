@@ -179,7 +179,12 @@ mod tests {
 
     #[test]
     fn it_takes_at_most_eleven_bytes_a_slot_and_looks_at_few_others() {
-        let spread = |slot: Slot| slot.0.wrapping_mul(0x9e37_79b9);
+        // Without a pattern, so that many have the home of another.
+        let spread = |slot: Slot| {
+            let bits = (slot.0 ^ (slot.0 >> 16)).wrapping_mul(0x85eb_ca6b);
+            let bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
+            bits ^ (bits >> 16)
+        };
         let mut table = SlotTable::default();
         for number in 0..100_000 {
             table.insert(spread(Slot(number)), Slot(number), spread);

@@ -57,6 +57,26 @@ fn ticket() -> Ticket {
     }
 }
 
+/// A key that counts no more has no business in the file.
+#[test]
+fn a_key_is_forgotten_by_a_rotation_at_the_instant_at_which_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys");
+    let keyring = Keyring::open(&path).unwrap();
+    let written = || {
+        let keys: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let keys = keys["keys"].as_array().unwrap().clone();
+        keys.iter().filter(|key| key["purpose"] == "ticket").count()
+    };
+    let rotate = |now| keyring.rotate(Purpose::Ticket, MINUTE, now, &SystemEntropy).unwrap();
+    rotate(NOW);
+    assert_eq!(written(), 2);
+    rotate(NOW.plus(MINUTE));
+    assert_eq!(written(), 2);
+    rotate(NOW.plus(MINUTE + MINUTE / 2));
+    assert_eq!(written(), 3);
+}
+
 fn rotate_all(keyring: &Keyring, keep_for: Duration) -> Result<(), KeyringError> {
     PURPOSES
         .into_iter()
