@@ -4,9 +4,8 @@
 //! and is told when they are back.
 
 use axum::extract::{Form, Query, State};
-use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use guestpass::{Error, Rejection};
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
@@ -16,7 +15,7 @@ use crate::origin::FromOwnPage;
 use crate::page::Page;
 use crate::site::Site;
 use crate::trouble::Trouble;
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, set_cookies};
 
 /// Sends a guest to the page that makes an account of it, under the same `sub`.
 pub(crate) async fn sign_up(
@@ -121,8 +120,7 @@ pub(crate) async fn log_out(
         }
         site.engine().sign_out(&token).await?;
     }
-    let cookies = site.http().clear_session_cookies();
-    let cookies = AppendHeaders(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+    let cookies = set_cookies(site.http().clear_session_cookies());
     Ok((cookies, Redirect::to("/")).into_response())
 }
 

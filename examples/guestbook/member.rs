@@ -1,9 +1,8 @@
 //! What people do with their account: see its address, change its password, delete it.
 
 use axum::extract::{Form, Query, State};
-use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use guestpass::axum::{RegularUser, UserRejection};
 use guestpass::credential::Password;
 use guestpass::http::Refusal;
@@ -18,7 +17,7 @@ use crate::page::{self, Page, Text};
 use crate::person::Look;
 use crate::site::Site;
 use crate::trouble::Trouble;
-use crate::visitor::ClientAddress;
+use crate::visitor::{ClientAddress, ShownTo, set_cookies};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -29,16 +28,18 @@ pub(crate) struct Seen {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Passwords {
-    shown_to: String,
     old: String,
     new: String,
+    #[serde(flatten)]
+    shown_to: ShownTo,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Ending {
-    shown_to: String,
     sure: Option<String>,
+    #[serde(flatten)]
+    shown_to: ShownTo,
 }
 
 /// Shows a member the account. Whoever has none is led to where one begins.
@@ -75,7 +76,7 @@ pub(crate) async fn change_password(
         return Ok(Redirect::to(&log_in_url(&site)).into_response());
     };
     let Passwords { shown_to, old, new } = passwords;
-    if shown_to != caller.user.id.to_string() {
+    if !shown_to.names(caller.user.id) {
         return somebody_else(&site, &caller).await;
     }
     let least = site.engine().policy().password.min_length;
@@ -114,7 +115,7 @@ pub(crate) async fn delete(
         Ok(RegularUser(caller)) => caller,
         Err(rejection) => return Ok(elsewhere(&site, rejection)),
     };
-    if ending.shown_to != caller.user.id.to_string() {
+    if !ending.shown_to.names(caller.user.id) {
         return somebody_else(&site, &caller).await;
     }
     if ending.sure.is_none() {
@@ -123,8 +124,7 @@ pub(crate) async fn delete(
     site.engine().delete(caller.user.id).await?;
     // What the person wrote shall be gone when the wall is shown, and not a second later.
     housekeeping::catch_up(&site).await?;
-    let cookies = site.http().clear_session_cookies();
-    let cookies = AppendHeaders(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+    let cookies = set_cookies(site.http().clear_session_cookies());
     Ok((cookies, Redirect::to("/")).into_response())
 }
 
@@ -171,13 +171,9 @@ async fn account(site: &Site, caller: &Caller, note: &str) -> Result<Page, Troub
 </form>
 ",
         email = Text(&email),
-        shown_to = shown_to(user),
+        shown_to = ShownTo::field(Some(user)),
         least = site.engine().policy().password.min_length,
     )))
-}
-
-fn shown_to(user: UserId) -> String {
-    format!("<input type=\"hidden\" name=\"shown_to\" value=\"{user}\">\n")
 }
 
 fn last_warning(user: UserId) -> Page {
@@ -189,6 +185,6 @@ fn last_warning(user: UserId) -> Page {
 <a class=\"button quiet\" href=\"/account\">Keep it</a></div>
 </form>
 ",
-        shown_to = shown_to(user),
+        shown_to = ShownTo::field(Some(user)),
     ))
 }

@@ -105,12 +105,22 @@ pub(crate) struct ShownTo {
 impl ShownTo {
     /// The hidden fields of a form that is shown to `visitor`.
     pub(crate) fn fields(visitor: &Visitor) -> String {
-        let sub = visitor.user().map(|user| user.to_string()).unwrap_or_default();
         let anew = match visitor {
             Visitor::Former => "<input type=\"hidden\" name=\"anew\" value=\"yes\">\n",
             Visitor::New | Visitor::Known(_) => "",
         };
-        format!("<input type=\"hidden\" name=\"shown_to\" value=\"{sub}\">\n{anew}")
+        Self::field(visitor.user()) + anew
+    }
+
+    /// The one that says to whom.
+    pub(crate) fn field(user: Option<UserId>) -> String {
+        let sub = user.map(|user| user.to_string()).unwrap_or_default();
+        format!("<input type=\"hidden\" name=\"shown_to\" value=\"{sub}\">\n")
+    }
+
+    /// Whether it says that it was shown to this user.
+    pub(crate) fn names(&self, user: UserId) -> bool {
+        self.shown_to.as_ref().is_some_and(|sub| *sub == user.to_string())
     }
 }
 
@@ -140,8 +150,15 @@ impl Actor {
 
     /// What the answer must carry for the visitor to stay this user.
     pub(crate) fn cookies(self) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
-        AppendHeaders(self.cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)).collect())
+        set_cookies(self.cookies)
     }
+}
+
+/// The headers of an answer that sets or removes cookies.
+pub(crate) fn set_cookies(
+    cookies: Vec<HeaderValue>,
+) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
+    AppendHeaders(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)).collect())
 }
 
 /// Why there is nobody to do something as.
